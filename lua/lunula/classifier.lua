@@ -1,0 +1,390 @@
+--- Text classifiers: an encoder, its tokenizer, and a linear head.
+-- What transformers calls BertForSequenceClassification: a pooled vector,
+-- dropout, a linear layer. Folders go both ways: a classifier that is saved
+-- loads in transformers and predicts the same there.
+-- @classmod lunula.classifier
+
+local check = require "lunula.check"
+local checkpoint = require "lunula.checkpoint"
+local encoded = require "lunula.encoded"
+local encoder = require "lunula.encoder"
+local grad = require "lunula.grad"
+local hub = require "lunula.hub"
+local label_lists = require "lunula.labels"
+local nn = require "lunula.nn"
+local options = require "lunula.options"
+local sampler = require "lunula.sampler"
+local tokenizer = require "lunula.tokenizer"
+
+local Classifier = {}
+Classifier.__index = Classifier
+
+local none = options.none
+local KNOWN = {
+  labels = none, pooling = none, dropout = none, max_length = none, seed = 0,
+}
+
+-- tokens read of a text where neither the caller nor the folder says: enough
+-- for most, and a fraction of the cost of all positions
+local MAX_LENGTH = 128
+
+local POOLINGS = { pooler = true, first = true, mean = true }
+
+-- a stream of random numbers that nothing else uses: the encoder's are small,
+-- its pooler's 1000000
+local DROPOUT_PURPOSE = 2000000
+
+local function fail(message, ...)
+  error(message:format(...), 0)
+end
+
+-- {======== labels ========
+
+-- The labels of a saved classifier, by class.
+local function saved_labels(config, dir)
+  local names, list = config.id2label, {}
+  if type(names) ~= "table" then
+    fail("%s/config.json: a classifier without id2label", dir)
+  end
+  while type(names[tostring(#list)]) == "string" do
+    list[#list + 1] = names[tostring(#list)]
+  end
+  label_lists.check(list, dir .. "/config.json")
+  return list
+end
+
+-- transformers' names for labels that nobody named
+local function is_unnamed(list)
+  for i, label in ipairs(list) do
+    if label ~= "LABEL_" .. i - 1 then return false end
+  end
+  return true
+end
+
+local function has_all(list, wanted)
+  local known = {}
+  for _, label in ipairs(list) do known[label] = true end
+  for _, label in ipairs(wanted) do
+    if not known[label] then return false end
+  end
+  return true
+end
+
+local function counted(list)
+  return ("%d labels (%s)"):format(#list, label_lists.listed(list))
+end
+
+-- The labels of the classes: those of the saved head, which given ones may
+-- only name. Given ones may be fewer: rows to go on with need not have all.
+local function agree(saved, given, dir)
+  if not saved and not given then
+    fail("%s: an encoder, not a classifier; train one with lunula train, or "
+      .. "in Lua name the labels that it is to have, { labels = {...} }", dir)
+  elseif not given or not saved then
+    return saved or given
+  elseif is_unnamed(saved) and #saved == #given then
+    return given
+  elseif not has_all(saved, given) then
+    fail("classifier: %s has %s, not %s", dir, counted(saved), counted(given))
+  end
+  return saved
+end
+
+local function copied(list)
+  local copy = {}
+  for i, value in ipairs(list) do copy[i] = value end
+  return copy
+end
+
+-- }========
+
+-- {======== making ========
+
+local function take(tensors, name, into, dir)
+  local saved = tensors[name]
+  if not saved then fail("%s: no tensor '%s'", dir, name) end
+  local ok, why = pcall(into.copy, into, saved)
+  if not ok then fail("%s: tensor '%s': %s", dir, name, why) end
+end
+
+local function make_head(self, saved, seed)
+  local head = nn.linear(self.encoder.hidden_size, #self.labels,
+    { seed = seed, std = self.encoder.config.initializer_range })
+  if saved.tensors["classifier.weight"] then
+    take(saved.tensors, "classifier.weight", head.weight, saved.dir)
+    take(saved.tensors, "classifier.bias", head.bias, saved.dir)
+  end
+  return head
+end
+
+local function make_dropout(self, seed, dir)
+  local p = self.encoder.config.classifier_dropout
+  if p then
+    check.number(p, dir .. "/config.json: classifier_dropout",
+      check.PROBABILITY)
+  end
+  return nn.dropout(p or self.encoder.hidden_dropout,
+    { seed = seed, purpose = DROPOUT_PURPOSE }):train(false)
+end
+
+-- what the folder's model was trained with, else the usual
+local function default_max_length(self, dir)
+  local config = self.encoder.config
+  local saved, most = config.classifier_max_length,
+    config.max_position_embeddings
+  if saved == nil then return math.min(MAX_LENGTH, most) end
+  return check.integer(saved, dir .. "/config.json: classifier_max_length",
+    { least = 2, most = most })
+end
+
+local function pooling_of(self, given, dir)
+  if given then return check.choice(given, "classifier: pooling", POOLINGS) end
+  local saved = self.encoder.config.classifier_pooling or "pooler"
+  return check.choice(saved, dir .. "/config.json: classifier_pooling",
+    POOLINGS)
+end
+
+local function labels_of(saved, given)
+  if given then label_lists.check(given, "classifier") end
+  local has_head = saved.tensors["classifier.weight"] ~= nil
+  local of_head = has_head and saved_labels(saved.config, saved.dir) or nil
+  return copied(agree(of_head, given, saved.dir))
+end
+
+--- Makes a classifier of a folder: with the head that it holds, or with a new
+-- one on a pretrained encoder.
+-- A new head (and pooler, where the folder has none) starts at random:
+-- normal(0, 0.02), from the seed.
+-- @function classifier
+-- @string name_or_dir a folder, or a name as in `hub.resolve`
+-- @tparam[opt] table given
+-- @tparam[opt] {string,...} given.labels in the order of the classes; those of
+--   the folder's head when not given. A head that is there keeps its own:
+--   given ones must be among them, or name those that nobody named
+-- @string[opt] given.pooling "pooler" (BERT's, and the default), "first" or
+--   "mean"; transformers only knows the first
+-- @number[opt] given.dropout of hidden states, attention and the pooled
+--   vector; the folder's config's when not given, 0.1 in most
+-- @int[opt] given.max_length most tokens of a text; what the folder's model
+--   was trained with when not given, else 128, or all that the encoder has
+--   positions for where they are fewer
+-- @int[opt=0] given.seed of a new head
+-- @treturn classifier with the fields `encoder`, `tokenizer`, `head`,
+--   `labels`, `max_length`, `pooling`
+-- @raise naming the file that is missing or wrong; when the folder's head
+--   lacks a label that is given
+-- @usage local model = lunula.classifier("all-MiniLM-L6-v2",
+--   { labels = { "negative", "positive" } })
+local function classifier(name_or_dir, given)
+  local o = options.check(given, KNOWN, "classifier")
+  check.integer(o.seed, "classifier: seed")
+  local dir = hub.resolve(name_or_dir)
+  local saved = checkpoint.read(dir)
+  local self = setmetatable({
+    encoder = encoder.from(saved, { seed = o.seed }),
+    tokenizer = tokenizer.from(saved),
+    labels = labels_of(saved, o.labels),
+  }, Classifier)
+  self.pooling = pooling_of(self, o.pooling, dir)
+  self:set_max_length(o.max_length or default_max_length(self, dir))
+  self.head = make_head(self, saved, o.seed)
+  self.dropout = make_dropout(self, o.seed, dir)
+  if o.dropout then self:set_dropout(o.dropout) end
+  return self
+end
+
+-- }========
+
+--- Sets how much of a text is read.
+-- @int max_length most tokens, from 2 to what the encoder has positions for
+-- @treturn classifier itself
+function Classifier:set_max_length(max_length)
+  self.max_length = check.integer(max_length, "max_length of this model",
+    { least = 2, most = self.encoder.config.max_position_embeddings })
+  return self
+end
+
+-- {======== training ========
+
+--- Switches dropout on (for training) or off, as it is at first.
+-- @bool[opt=true] on
+-- @treturn classifier itself
+function Classifier:train(on)
+  on = on ~= false
+  self.encoder:train(on)
+  self.dropout.training = on
+  return self
+end
+
+--- Sets all probabilities of dropout.
+-- @number p at least 0 and below 1
+-- @treturn classifier itself
+function Classifier:set_dropout(p)
+  check.number(p, "dropout", check.PROBABILITY)
+  self.encoder.hidden_dropout, self.encoder.attention_dropout = p, p
+  self.dropout.p = p
+  return self
+end
+
+--- Begins a new sequence of dropout masks.
+-- @int seed the same seed gives the same masks, forward by forward
+-- @treturn classifier itself
+function Classifier:seed(seed)
+  check.integer(seed, "seed")
+  self.encoder:seed(seed)
+  self.dropout.seed, self.dropout.position = seed, 0
+  return self
+end
+
+local function finish(self, was, ok, ...)
+  self:train(was)
+  if not ok then error((...), 0) end
+  return ...
+end
+
+--- Calls a function with dropout off and nothing recorded; afterwards both are
+-- as they were.
+-- @func f
+-- @param ... its arguments
+-- @return what f returns
+function Classifier:infer(f, ...)
+  local was = self.encoder.training
+  self:train(false)
+  return finish(self, was, pcall(grad.no_grad, f, ...))
+end
+
+--- The logits of a batch.
+-- @tparam table batch as from `tokenizer:encode`
+-- @treturn tensor float32 [texts, labels]
+-- @usage local logits = model:forward(model.tokenizer:encode(texts))
+function Classifier:forward(batch)
+  local hidden = self.encoder:forward(batch)
+  return self.head:forward(self.dropout:forward(hidden:pool(self.pooling)))
+end
+
+--- The parameters, with the names of transformers'
+-- BertForSequenceClassification.
+-- @treturn {table,...} `{ name = string, tensor = tensor }`
+function Classifier:parameters()
+  local list = {}
+  for _, p in ipairs(self.encoder:parameters()) do
+    list[#list + 1] = { name = "bert." .. p.name, tensor = p.tensor }
+  end
+  for _, p in ipairs(self.head:parameters()) do
+    list[#list + 1] = { name = "classifier." .. p.name, tensor = p.tensor }
+  end
+  return list
+end
+
+-- }========
+
+-- {======== predicting ========
+
+local PREDICT = { text_pairs = none, batch_size = 32 }
+
+local function prediction(self, probabilities)
+  local best, scores = 1, {}
+  for i, label in ipairs(self.labels) do
+    scores[label] = probabilities[i]
+    if probabilities[i] > probabilities[best] then best = i end
+  end
+  return {
+    label = self.labels[best], score = probabilities[best], scores = scores,
+  }
+end
+
+local function predict_all(self, rows, limit)
+  local predictions, order = {}, {}
+  local tokens = encoded.new(self.tokenizer, rows, self.max_length, "predict")
+  for i = 1, #rows do order[i] = i end
+  for _, numbers in ipairs(sampler.cut(order, limit)) do
+    local logits = self:forward((tokens:batch(numbers)))
+    for _, probabilities in ipairs(logits:softmax(-1):totable()) do
+      predictions[#predictions + 1] = prediction(self, probabilities)
+    end
+  end
+  return predictions
+end
+
+local function check_pairs(texts, pairs_of)
+  if pairs_of ~= nil and (type(pairs_of) ~= "table"
+      or #pairs_of ~= #texts) then
+    fail("predict: text_pairs: expected one for each of %d texts", #texts)
+  end
+end
+
+--- The label of a text, or of each of several.
+-- @tparam string|{string,...} texts
+-- @tparam[opt] table given
+-- @tparam[opt] string|{string,...} given.text_pairs the other text of each,
+--   for models of pairs
+-- @int[opt=32] given.batch_size
+-- @treturn table `{ label =, score =, scores = }`: the most probable label, its
+--   probability, and those of all labels by name; for an array, an array
+-- @raise when a text is no string
+-- @usage print(model:predict("What a quiet, lovely film.").label)
+function Classifier:predict(texts, given)
+  local o = options.check(given, PREDICT, "predict")
+  sampler.check(o, "predict")
+  if type(texts) == "string" then
+    local pair = o.text_pairs and { o.text_pairs }
+    return self:predict({ texts },
+      { text_pairs = pair, batch_size = o.batch_size })[1]
+  elseif type(texts) ~= "table" then
+    fail("predict: expected a text or an array of texts, got %s", type(texts))
+  end
+  check_pairs(texts, o.text_pairs)
+  local rows = {}
+  for i, text in ipairs(texts) do
+    rows[i] = { text = text, text_pair = o.text_pairs and o.text_pairs[i] }
+  end
+  if #rows == 0 then return {} end
+  return self:infer(predict_all, self, rows, o)
+end
+
+-- }========
+
+-- {======== saving ========
+
+local function config_of(self)
+  local config, id2label, label2id = {}, {}, {}
+  for name, value in pairs(self.encoder.config) do config[name] = value end
+  for i, label in ipairs(self.labels) do
+    id2label[tostring(i - 1)], label2id[label] = label, i - 1
+  end
+  config._name_or_path, config.dtype = nil, nil
+  config.architectures = { "BertForSequenceClassification" }
+  config.problem_type = "single_label_classification"
+  config.torch_dtype = "float32"
+  config.id2label, config.label2id = id2label, label2id
+  config.num_labels = #self.labels
+  config.hidden_dropout_prob = self.encoder.hidden_dropout
+  config.attention_probs_dropout_prob = self.encoder.attention_dropout
+  config.classifier_dropout = self.dropout.p
+  config.classifier_pooling = self.pooling ~= "pooler" and self.pooling or nil
+  config.classifier_max_length = self.max_length
+  return config
+end
+
+--- Saves the classifier as a Hugging Face folder.
+-- The folder holds the old model or the new one, whatever happens meanwhile.
+-- @string dir made when it is not there
+-- @raise when it can't be written
+-- @usage model:save "my-model"
+function Classifier:save(dir)
+  check.path(dir, "save")
+  local tensors = {}
+  for _, p in ipairs(self:parameters()) do tensors[p.name] = p.tensor end
+  checkpoint.write(dir, { config = config_of(self), tensors = tensors,
+    files = self.tokenizer.files })
+end
+
+-- }========
+
+--- One line: its labels, its encoder, how much of a text it reads.
+function Classifier:__tostring()
+  return ("classifier (%s; %s; %d tokens of a text)"):format(
+    counted(self.labels), tostring(self.encoder), self.max_length)
+end
+
+return classifier

@@ -1,0 +1,109 @@
+--- Which column of a file plays which role in a row.
+-- @module lunula.data.columns
+
+local columns = {}
+
+--- The roles, in the order in which a row is read and checked.
+columns.roles = { "text", "text_pair", "label", "group", "time" }
+
+-- What people call the two columns that need not be named, the likeliest
+-- first. No name is in both lists.
+local USUAL = {
+  text = {
+    "text", "sentence", "content", "review", "review_text", "comment",
+    "message", "body", "document", "utterance", "query", "question", "tweet",
+    "post", "headline", "title", "description",
+  },
+  label = {
+    "label", "labels", "category", "class", "target", "sentiment", "intent",
+    "topic", "emotion", "gold_label", "gold", "rating", "stars", "score",
+  },
+}
+
+local function positions(names, fold)
+  local position = {}
+  for i, name in ipairs(names) do
+    name = fold(name)
+    position[name] = position[name] or i
+  end
+  return position
+end
+
+local function as_is(name) return name end
+
+-- 2 and 2.0 are one column to the user, whatever number type it came as.
+local function as_name(given)
+  if type(given) == "number" then return ("%.14g"):format(given) end
+  return tostring(given)
+end
+
+local function taken_names(given)
+  local taken = {}
+  for _, role in ipairs(columns.roles) do
+    if given[role] then taken[as_name(given[role])] = true end
+  end
+  return taken
+end
+
+local function usual_position(role, names, given)
+  local position = positions(names, string.lower)
+  local taken = taken_names(given)
+  for _, usual in ipairs(USUAL[role]) do
+    local at = position[usual]
+    if at and not taken[names[at]] then return at end
+  end
+end
+
+--- Finds the columns of a file among its names.
+-- A role whose option is nil is guessed where it has usual names (text and
+-- label) among the columns that no other role was given; otherwise it is left
+-- out, as it is where the option is false.
+-- @tparam {string,...} names of the columns, in order
+-- @tparam table given role to column name (or number), nil or false
+-- @tparam Lines input for errors
+-- @int line the line that holds the names, for errors
+-- @treturn {table,...} `{role=, name=, position=}`, in the order of the roles
+-- @raise when a name is not there, or nothing there looks like it
+-- @usage local names = { "id", "Text" }
+-- local chosen = columns.find(names, { label = false }, input, 1)
+function columns.find(names, given, input, line)
+  local chosen = {}
+  local known = table.concat(names, ", ")
+  local position = positions(names, as_is)
+  for _, role in ipairs(columns.roles) do
+    local asked, at = given[role], nil
+    if asked then
+      local name = as_name(asked)
+      at = position[name] or input:fail(line,
+        "no column '%s'; there are: %s", name, known)
+    elseif asked == nil and USUAL[role] then
+      at = usual_position(role, names, given) or input:fail(line,
+        "which column is the %s? give %s = one of: %s", role, role, known)
+    end
+    if at then
+      chosen[#chosen + 1] = { role = role, name = names[at], position = at }
+    end
+  end
+  return chosen
+end
+
+--- Checks that a row has something in every role, and notes where it is from.
+-- @tparam table row role to string
+-- @bool empty whether its texts may be empty
+-- @tparam Lines input
+-- @int line
+-- @treturn table the row, with `file` and `line`
+-- @raise when a value is missing or nothing but space
+function columns.checked(row, empty, input, line)
+  for _, role in ipairs(columns.roles) do
+    local value = row[role]
+    local may_be_empty = empty and (role == "text" or role == "text_pair")
+    if value and not may_be_empty and not value:find("%S") then
+      input:fail(line, "empty %s", role)
+    end
+  end
+  row.file, row.line = input.name, line
+  return row
+end
+
+return columns

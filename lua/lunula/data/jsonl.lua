@@ -1,0 +1,95 @@
+--- Rows out of lines that are JSON objects each.
+-- @module lunula.data.jsonl
+
+local cjson = require "cjson"
+local columns = require "lunula.data.columns"
+
+local jsonl = {}
+
+-- Our own instance: other users of lua-cjson keep their settings.
+local json = cjson.new()
+json.decode_invalid_numbers(false)
+
+local NAMES = { table = "an object or array", userdata = "null" }
+
+local function describe(value)
+  return NAMES[type(value)] or "a " .. type(value)
+end
+
+--- The object that a line holds.
+-- @tparam Lines input for errors
+-- @string line
+-- @treturn table
+-- @raise when the line is no JSON object
+function jsonl.object(input, line)
+  local ok, object = pcall(json.decode, line)
+  if not ok then input:fail(input.number, "bad JSON: %s", object) end
+  if not line:find("^%s*{") then
+    input:fail(input.number, "expected a JSON object, got %s",
+      type(object) == "table" and "an array" or describe(object))
+  end
+  return object
+end
+
+local function from_number(number)
+  if number % 1 == 0 and math.abs(number) < 2^53 then
+    return ("%d"):format(number)
+  end
+  return ("%.14g"):format(number)
+end
+
+-- A text must be a string in the file; a label, a group or a time may be
+-- written as a number or as true and false.
+local function as_string(value, role)
+  if type(value) == "string" then return value end
+  if role == "text" or role == "text_pair" then return nil end
+  if type(value) == "number" then return from_number(value) end
+  if type(value) == "boolean" then return tostring(value) end
+end
+
+--- The row that an object holds.
+-- @tparam table object
+-- @tparam {table,...} chosen as from `columns.find`; only role and name count
+-- @tparam Lines input for errors
+-- @treturn table role to string
+-- @raise when a key is missing, or has a value of the wrong type
+function jsonl.row(object, chosen, input)
+  local row = {}
+  for _, column in ipairs(chosen) do
+    local value = object[column.name]
+    if value == nil or value == cjson.null then
+      input:fail(input.number, "no '%s' in this object", column.name)
+    end
+    row[column.role] = as_string(value, column.role) or input:fail(
+      input.number, "'%s': expected a string, got %s", column.name,
+      describe(value))
+  end
+  return row
+end
+
+local function sorted_keys(object)
+  local keys = {}
+  for key in pairs(object) do keys[#keys + 1] = key end
+  table.sort(keys)
+  return keys
+end
+
+--- An iterator over the rows of a file. Blank lines hold none.
+-- @tparam Lines input
+-- @tparam table options of `data.rows`
+-- @treturn function
+function jsonl.rows(input, options)
+  local chosen
+  return function()
+    local line
+    repeat line = input:next() until not line or line:find("%S")
+    if not line then return nil end
+    local object = jsonl.object(input, line)
+    chosen = chosen
+      or columns.find(sorted_keys(object), options, input, input.number)
+    local row = jsonl.row(object, chosen, input)
+    return columns.checked(row, options.empty, input, input.number)
+  end
+end
+
+return jsonl

@@ -1,0 +1,293 @@
+--- BERT encoders: made new or loaded from a Hugging Face folder.
+-- An encoder reads a ragged batch, as a tokenizer makes it: no padding token
+-- is ever computed. Its forward and backward are one node of the tape.
+-- @classmod lunula.encoder
+
+local check = require "lunula.check"
+local checkpoint = require "lunula.checkpoint"
+local core = require "lunula.core"
+local json = require "lunula.json"
+local nn = require "lunula.nn"
+local options = require "lunula.options"
+local ragged = require "lunula.ragged"
+local tensor = require "lunula.tensor"
+
+local encoder = {}
+encoder.__index = encoder
+
+-- what a config that doesn't say otherwise means, as in BertConfig
+local DEFAULTS = {
+  model_type = "bert",
+  hidden_act = "gelu",
+  layer_norm_eps = 1e-12,
+  max_position_embeddings = 512,
+  type_vocab_size = 2,
+  pad_token_id = 0,
+  hidden_dropout_prob = 0.1,
+  attention_probs_dropout_prob = 0.1,
+  initializer_range = 0.02,
+}
+
+-- the only values that are supported, of options that change the computation
+local ONLY = {
+  model_type = "bert",
+  position_embedding_type = "absolute",
+  is_decoder = false,
+  add_cross_attention = false,
+}
+
+local function check_supported(config, where)
+  for name, supported in pairs(ONLY) do
+    local value = config[name]
+    if value ~= nil and value ~= json.null and value ~= supported then
+      error(("%s: %s: only %s is supported, got %s"):format(where, name,
+        tostring(supported), tostring(value)), 0)
+    end
+  end
+end
+
+local function with_defaults(config)
+  local full = {}
+  for name, value in pairs(DEFAULTS) do full[name] = value end
+  for name, value in pairs(config) do
+    if value ~= json.null then full[name] = value end
+  end
+  if config.pad_token_id == json.null then full.pad_token_id = -1 end
+  return full
+end
+
+-- what the core does not use, and so does not check
+local function check_rest(config, where)
+  for _, name in ipairs { "hidden_dropout_prob",
+      "attention_probs_dropout_prob" } do
+    check.number(config[name], where .. ": " .. name, check.PROBABILITY)
+  end
+  check.number(config.initializer_range, where .. ": initializer_range",
+    { least = 0 })
+end
+
+-- what f returns; `where` goes in front of what it raises
+local function placed(where, f, ...)
+  local ok, result = pcall(f, ...)
+  if not ok then error(where .. ": " .. result, 0) end
+  return result
+end
+
+-- an encoder whose parameters have no values yet; `where` its config is from
+local function bare(config, where)
+  check_supported(config, where)
+  config = with_defaults(config)
+  check_rest(config, where)
+  local self = setmetatable({
+    config = config,
+    core = placed(where, core.encoder, config),
+    hidden_size = config.hidden_size,
+    hidden_dropout = config.hidden_dropout_prob,
+    attention_dropout = config.attention_probs_dropout_prob,
+    training = false,
+    precision = "fp32",
+    checkpointing = false,
+    seed_value = 0,
+    forwards = 0,
+  }, encoder)
+  self.names = self.core:names()
+  self.pooler = nn.linear(config.hidden_size, config.hidden_size,
+    { std = config.initializer_range })
+  return self
+end
+
+-- transformers' initialisation: LayerNorm 1 and 0, biases 0, else normal
+local function initial(name, shape, std, seed, purpose)
+  if name:find "LayerNorm.weight$" then return tensor.ones(shape) end
+  if name:find "bias$" then return tensor.zeros(shape) end
+  return tensor.normal(shape, { std = std, seed = seed, purpose = purpose })
+end
+
+-- a stream of random numbers that nothing else uses; the encoder's own
+-- parameters are 1, 2, 3 ...
+local POOLER_PURPOSE = 1000000
+
+--- A new encoder with random weights.
+-- @tparam table config with the names of transformers' BertConfig:
+-- `hidden_size`, `num_hidden_layers`, `num_attention_heads`,
+-- `intermediate_size`, `vocab_size`; others have BertConfig's defaults
+-- @tparam[opt] table opts
+-- @int[opt=0] opts.seed of the weights
+-- @treturn encoder
+-- @raise when the config asks for what is not supported
+-- @usage local small = encoder.new { hidden_size = 64, num_hidden_layers = 2,
+--   num_attention_heads = 2, intermediate_size = 128, vocab_size = 1000 }
+function encoder.new(config, opts)
+  local o = options.check(opts, { seed = 0 }, "encoder.new")
+  check.integer(o.seed, "encoder.new: seed")
+  local self = bare(check.table(config, "encoder.new"), "config")
+  local std = self.config.initializer_range
+  for i, name in ipairs(self.names) do
+    local shape = self.core:parameter(i):shape()
+    self.core:set(i, initial(name, shape, std, o.seed, i))
+  end
+  self:init_pooler(o.seed)
+  return self
+end
+
+--- Gives the pooler new random weights.
+-- @int seed
+function encoder:init_pooler(seed)
+  self.pooler.weight:copy(tensor.normal(self.pooler.weight:shape(),
+    { std = self.config.initializer_range, seed = seed,
+      purpose = POOLER_PURPOSE }))
+  self.pooler.bias:copy(tensor.zeros(self.pooler.bias:shape()))
+end
+
+-- "bert." in front when a head sits on top; TensorFlow's names of LayerNorm
+local function plain_name(name)
+  return (name:gsub("^bert%.", ""):gsub("LayerNorm%.gamma$",
+    "LayerNorm.weight"):gsub("LayerNorm%.beta$", "LayerNorm.bias"))
+end
+
+local function by_plain_name(tensors)
+  local plain = {}
+  for name, t in pairs(tensors) do plain[plain_name(name)] = t end
+  return plain
+end
+
+local function take(self, tensors, where)
+  for i, name in ipairs(self.names) do
+    if not tensors[name] then
+      error(("%s: no tensor '%s', which the config asks for"):format(where,
+        name), 0)
+    end
+    placed(where, self.core.set, self.core, i, tensors[name])
+  end
+end
+
+-- the pooler is optional: sentence encoders are saved without it
+local function take_pooler(self, tensors, where, seed)
+  for _, name in ipairs { "weight", "bias" } do
+    local saved = tensors["pooler.dense." .. name]
+    if not saved then return self:init_pooler(seed) end
+    local own = self.pooler[name]
+    placed(where .. ": pooler.dense." .. name, own.copy, own, saved)
+  end
+end
+
+--- An encoder from what `checkpoint.read` gave.
+-- @tparam table saved `{ config = table, tensors = name to tensor }`, and the
+-- `dir` that they are from, for messages
+-- @tparam[opt] table opts
+-- @int[opt=0] opts.seed of a pooler that the file lacks
+-- @treturn encoder
+-- @raise naming the file, when the config asks for what is not supported, or
+-- a parameter is missing or has another shape
+function encoder.from(saved, opts)
+  local o = options.check(opts, { seed = 0 }, "encoder.from")
+  check.table(saved, "encoder.from")
+  local place = saved.dir and saved.dir .. "/" or ""
+  local self = bare(saved.config, place .. "config.json")
+  local tensors = by_plain_name(saved.tensors)
+  take(self, tensors, place .. "model.safetensors")
+  take_pooler(self, tensors, place .. "model.safetensors", o.seed)
+  return self
+end
+
+--- An encoder from a Hugging Face folder.
+-- @string dir folder with `config.json` and `model.safetensors`
+-- @treturn encoder
+-- @raise naming the file when one is missing or wrong
+-- @usage local bert = encoder.load(hub.resolve "all-MiniLM-L6-v2")
+--   local sentence = bert:forward(tokenizer:encode "Hello."):pool "mean"
+function encoder.load(dir)
+  check.path(dir, "encoder.load")
+  return encoder.from(checkpoint.read(dir))
+end
+
+--- Switches dropout on (for training) or off, as it is at first.
+-- @bool[opt=true] on
+-- @treturn encoder itself
+function encoder:train(on)
+  self.training = on ~= false
+  return self
+end
+
+--- Chooses the arithmetic of the matrix products to come.
+-- @string precision `"fp32"`, as it is at first, or `"bf16"`: their operands
+-- are rounded to bfloat16, sums stay float32; half as fast again where the
+-- processor has AVX512-BF16, slower with the same rounding elsewhere
+-- @treturn encoder itself
+function encoder:set_precision(precision)
+  if precision ~= "fp32" and precision ~= "bf16" then
+    error("precision: expected fp32 or bf16, got " .. tostring(precision), 0)
+  end
+  self.core:precision(precision)
+  self.precision = precision
+  return self
+end
+
+--- Keeps less of a forward for its backward: the input of each layer alone.
+-- The backward then runs each layer forward once more, to the same bits (Chen
+-- et al. 2016, "Training Deep Nets with Sublinear Memory Cost"). For long
+-- texts and large models.
+-- @bool[opt=true] on
+-- @treturn encoder itself
+function encoder:gradient_checkpointing(on)
+  self.checkpointing = on ~= false
+  self.core:checkpointing(self.checkpointing)
+  return self
+end
+
+--- Begins a new sequence of dropout masks.
+-- @int seed the same seed gives the same masks, forward by forward
+-- @treturn encoder itself
+function encoder:seed(seed)
+  check.integer(seed, "seed")
+  self.seed_value, self.forwards = seed, 0
+  return self
+end
+
+-- a seed for each forward, drawn from a stream of the user's seed: seeds that
+-- differ in any bit give masks that have nothing in common
+local function forward_seed(self)
+  self.forwards = self.forwards + 1
+  return core.rng(self.seed_value, self.forwards % 2 ^ 32):below(2 ^ 53)
+end
+
+--- Reads a batch.
+-- @tparam table batch `ids`, `types`: int32 tensors [tokens]; `offsets`:
+-- int32 tensor [sequences + 1]; as `tokenizer:encode` gives
+-- @treturn ragged [tokens, hidden_size]
+-- @raise when an id, a type or a length is not one the model has
+function encoder:forward(batch)
+  check.table(batch, "forward: batch")
+  for _, name in ipairs { "ids", "types", "offsets" } do
+    check.tensor(batch[name], "forward: batch." .. name)
+  end
+  local values
+  if self.training then
+    values = self.core:forward(batch.ids, batch.types, batch.offsets,
+      self.hidden_dropout, self.attention_dropout, forward_seed(self))
+  else
+    values = self.core:forward(batch.ids, batch.types, batch.offsets)
+  end
+  return ragged.new(values, batch.offsets, self.pooler)
+end
+
+--- The parameters, with transformers' names.
+-- @treturn {table,...} `{ name = string, tensor = tensor }`
+function encoder:parameters()
+  local list = {}
+  for i, name in ipairs(self.names) do
+    list[i] = { name = name, tensor = self.core:parameter(i) }
+  end
+  for _, p in ipairs(self.pooler:parameters()) do
+    list[#list + 1] = { name = "pooler.dense." .. p.name, tensor = p.tensor }
+  end
+  return list
+end
+
+--- One line: its size.
+function encoder:__tostring()
+  return ("encoder (%d layers of %d)"):format(self.config.num_hidden_layers,
+    self.hidden_size)
+end
+
+return encoder

@@ -1,0 +1,56 @@
+--- lunula: a small encoder, fine-tuned on your own good data.
+--
+--    local lunula = require "lunula"
+--    local reviews = lunula.data.read("reviews.csv", { label = "label" })
+--    local parts = lunula.split(reviews,
+--      { train = 0.8, validation = 0.1, test = 0.1 })
+--    local model = lunula.classifier("all-MiniLM-L6-v2",
+--      { labels = parts.labels })
+--    lunula.train(model, parts.train, { validation = parts.validation })
+--    print(lunula.evaluate(model, parts.test))
+--
+-- Its fields are modules, each loaded when it is first used: `baseline`,
+-- `batches`, `checkpoint`, `classifier`, `core`, `data`, `encoder`,
+-- `evaluate`, `hub`, `metrics`, `nn`, `optim`, `progress`, `schedule`, `split`,
+-- `tensor`, `tokenizer`, `train`.
+-- @module lunula
+
+local lunula = {}
+
+--- The version.
+lunula.version = "0.1.0"
+
+local FIELDS = {
+  "baseline", "batches", "checkpoint", "classifier", "core", "data",
+  "encoder", "evaluate", "hub", "metrics", "nn", "optim", "progress",
+  "schedule", "split", "tensor", "tokenizer", "train",
+}
+
+local MODULE = {}
+for _, name in ipairs(FIELDS) do MODULE[name] = "lunula." .. name end
+
+--- How many threads work on a job; sets the number when told.
+-- @int[opt] n 1 to 64
+-- @treturn int
+-- @usage lunula.threads(2)
+function lunula.threads(n)
+  return lunula.core.threads(n)
+end
+
+--- Calls a function while no op is recorded (see `grad.no_grad`).
+-- @func f
+-- @param ... its arguments
+-- @return what f returns
+-- @usage local logits = lunula.no_grad(function() return head:forward(x) end)
+function lunula.no_grad(f, ...)
+  return require "lunula.grad".no_grad(f, ...)
+end
+
+local function load_field(self, name)
+  if not MODULE[name] then return nil end
+  local module = require(MODULE[name])
+  rawset(self, name, module)
+  return module
+end
+
+return setmetatable(lunula, { __index = load_field })

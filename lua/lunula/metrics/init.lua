@@ -1,0 +1,185 @@
+--- How well predicted labels agree with the right ones.
+-- Everything is computed from the confusion matrix, as scikit-learn computes
+-- it; where a ratio has nothing to divide by, it is 0.
+-- @module lunula.metrics
+
+local layout = require "lunula.metrics.layout"
+
+local metrics = {}
+
+local Report = {}
+
+local function fail(message, ...)
+  error(message:format(...), 0)
+end
+
+local function check_strings(list, what)
+  for i, label in ipairs(list) do
+    if type(label) ~= "string" then
+      fail("metrics.report: %s label %d: expected a string, got %s", what, i,
+        type(label))
+    end
+  end
+end
+
+local function check_lists(gold, predicted)
+  if type(gold) ~= "table" or type(predicted) ~= "table" then
+    fail("metrics.report: expected two arrays of labels, got %s and %s",
+      type(gold), type(predicted))
+  elseif #gold ~= #predicted then
+    fail("metrics.report: %d right labels, but %d predicted", #gold,
+      #predicted)
+  elseif #gold == 0 then
+    fail("metrics.report: no labels")
+  end
+  check_strings(gold, "right")
+  check_strings(predicted, "predicted")
+end
+
+local function all_labels(gold, predicted)
+  local seen, labels = {}, {}
+  for _, list in ipairs({ gold, predicted }) do
+    for _, label in ipairs(list) do
+      if not seen[label] then labels[#labels + 1] = label end
+      seen[label] = true
+    end
+  end
+  table.sort(labels)
+  return labels
+end
+
+local function numbered(labels)
+  check_strings(labels, "listed")
+  local number = {}
+  for i, label in ipairs(labels) do
+    if number[label] then
+      fail("metrics.report: label '%s' is listed twice", label)
+    end
+    number[label] = i
+  end
+  return number
+end
+
+local function number_of(number, label, what, row)
+  return number[label] or fail("metrics.report: %s label %d is '%s', which "
+    .. "is not among the labels", what, row, label)
+end
+
+-- confusion[i][j]: how often label i was predicted as label j
+local function confusion_of(gold, predicted, labels)
+  local number, confusion = numbered(labels), {}
+  for i = 1, #labels do
+    confusion[i] = {}
+    for j = 1, #labels do confusion[i][j] = 0 end
+  end
+  for row = 1, #gold do
+    local i = number_of(number, gold[row], "right", row)
+    local j = number_of(number, predicted[row], "predicted", row)
+    confusion[i][j] = confusion[i][j] + 1
+  end
+  return confusion
+end
+
+-- Per label: rows right, rows that are it, rows predicted as it.
+local function counts_of(confusion)
+  local right, support, claimed = {}, {}, {}
+  for i = 1, #confusion do
+    right[i], support[i], claimed[i] = confusion[i][i], 0, 0
+    for j = 1, #confusion do
+      support[i] = support[i] + confusion[i][j]
+      claimed[i] = claimed[i] + confusion[j][i]
+    end
+  end
+  return { right = right, support = support, claimed = claimed }
+end
+
+local function ratio(a, b)
+  return b == 0 and 0 or a / b
+end
+
+local function class_scores(counts, i)
+  local right = counts.right[i]
+  local support, claimed = counts.support[i], counts.claimed[i]
+  return {
+    precision = ratio(right, claimed),
+    recall = ratio(right, support),
+    f1 = ratio(2 * right, claimed + support),
+    support = support,
+  }
+end
+
+-- The multi-class correlation of Gorodkin (2004), "Comparing two K-category
+-- assignments by a K-category correlation coefficient": with n rows,
+-- (right n - sum s c) / sqrt((n^2 - sum s^2) (n^2 - sum c^2)), where s is
+-- how often a label occurs and c how often it is predicted.
+local function correlation(counts, right, n)
+  local both, support, claimed = 0, 0, 0
+  for i = 1, #counts.support do
+    local s, c = counts.support[i], counts.claimed[i]
+    both, support, claimed = both + s * c, support + s * s, claimed + c * c
+  end
+  local spread = math.sqrt(n * n - support) * math.sqrt(n * n - claimed)
+  return ratio(right * n - both, spread)
+end
+
+local function total(numbers)
+  local sum = 0
+  for _, number in ipairs(numbers) do sum = sum + number end
+  return sum
+end
+
+local function fill_scores(report, counts)
+  local macro, weighted = 0, 0
+  for i, label in ipairs(report.labels) do
+    local scores = class_scores(counts, i)
+    report.per_class[label] = scores
+    macro = macro + scores.f1
+    weighted = weighted + scores.f1 * scores.support
+  end
+  report.macro_f1 = macro / #report.labels
+  report.weighted_f1 = weighted / report.n
+end
+
+--- Compares predicted labels with the right ones.
+-- @tparam {string,...} gold the right labels
+-- @tparam {string,...} predicted as many
+-- @tparam[opt] {string,...} labels all that there are, in the order of the
+--   confusion matrix; those that occur, sorted, when not given. A label that
+--   never occurs counts with F1 = 0 in `macro_f1`.
+-- @treturn table `n`, `accuracy`, `macro_f1`, `weighted_f1` (weighted by
+--   support), `mcc` (-1 to 1); `labels`; `per_class`, label to `{precision=,
+--   recall=, f1=, support=}`; `confusion`, where `confusion[i][j]` counts
+--   rows of `labels[i]` predicted as `labels[j]`. `tostring` gives
+--   what `metrics.format` does
+-- @raise when the arrays are empty or differ in length, or hold a label that
+--   is not among those given
+-- @usage local report = metrics.report({ "a", "b", "b" }, { "a", "b", "a" })
+-- print(report.accuracy, report.per_class.b.recall) --> 0.66667  0.5
+function metrics.report(gold, predicted, labels)
+  check_lists(gold, predicted)
+  labels = labels or all_labels(gold, predicted)
+  local confusion = confusion_of(gold, predicted, labels)
+  local counts = counts_of(confusion)
+  local n, right = #gold, total(counts.right)
+  local report = setmetatable({
+    n = n, accuracy = right / n, mcc = correlation(counts, right, n),
+    per_class = {}, confusion = confusion, labels = {},
+  }, Report)
+  for i, label in ipairs(labels) do report.labels[i] = label end
+  fill_scores(report, counts)
+  return report
+end
+
+--- A report as text for a terminal: a table of the labels' scores, and the
+-- confusion matrix where it fits into 80 columns, or else the most frequent
+-- confusions.
+-- @tparam table report from `metrics.report`
+-- @treturn string lines, each with its end
+-- @usage io.write(metrics.format(report))
+function metrics.format(report)
+  return layout.scores(report) .. "\n" .. layout.confusion(report)
+end
+
+Report.__tostring = metrics.format
+
+return metrics

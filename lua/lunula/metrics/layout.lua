@@ -1,0 +1,143 @@
+--- Reports laid out in columns of text.
+-- @module lunula.metrics.layout
+
+local layout = {}
+
+local WIDTH = 80  -- of a terminal, in columns
+local LONGEST_LABEL = 32
+local MOST_CONFUSIONS = 10
+
+-- Characters, not bytes: UTF-8's continuation bytes take no column.
+local function columns_of(text)
+  local _, continued = text:gsub("[\128-\191]", "")
+  return #text - continued
+end
+
+-- What may stand in a cell: no control characters, no end of a line.
+local function shown(label)
+  label = label:gsub("%c", "?")
+  if columns_of(label) <= LONGEST_LABEL then return label end
+  local kept, n = {}, 0
+  for character in label:gmatch("[%z\1-\127\192-\255][\128-\191]*") do
+    n = n + 1
+    if n >= LONGEST_LABEL then break end
+    kept[n] = character
+  end
+  return table.concat(kept) .. "~"
+end
+
+local function cells_in_line(row, widths, n_left)
+  local line = {}
+  for i, cell in ipairs(row) do
+    local fill = (" "):rep(widths[i] - columns_of(cell))
+    line[i] = i <= n_left and cell .. fill or fill .. cell
+  end
+  return (table.concat(line, "  "):gsub("%s+$", ""))
+end
+
+-- The first columns to the left, the others to the right.
+local function aligned(rows, n_left)
+  local widths, lines = {}, {}
+  for _, row in ipairs(rows) do
+    for i, cell in ipairs(row) do
+      widths[i] = math.max(widths[i] or 0, columns_of(cell))
+    end
+  end
+  for i, row in ipairs(rows) do
+    lines[i] = cells_in_line(row, widths, n_left)
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+local function fraction(number)
+  return ("%.3f"):format(number)
+end
+
+local function count(number)
+  return ("%d"):format(number)
+end
+
+--- The scores of each label, then those of all.
+-- @tparam table report from `metrics.report`
+-- @treturn string
+function layout.scores(report)
+  local n = count(report.n)
+  local rows = { { "", "precision", "recall", "F1", "support" } }
+  for _, label in ipairs(report.labels) do
+    local class = report.per_class[label]
+    rows[#rows + 1] = { shown(label), fraction(class.precision),
+      fraction(class.recall), fraction(class.f1), count(class.support) }
+  end
+  rows[#rows + 1] = { "" }
+  rows[#rows + 1] = { "accuracy", "", "", fraction(report.accuracy), n }
+  rows[#rows + 1] = { "macro F1", "", "", fraction(report.macro_f1), n }
+  rows[#rows + 1] = { "weighted F1", "", "", fraction(report.weighted_f1), n }
+  rows[#rows + 1] = { "MCC", "", "", fraction(report.mcc), n }
+  return aligned(rows, 1)
+end
+
+local function matrix(report)
+  local head = { "" }
+  local rows = { head }
+  for i, label in ipairs(report.labels) do
+    head[i + 1] = shown(label)
+    local row = { shown(label) }
+    for j, number in ipairs(report.confusion[i]) do
+      row[j + 1] = count(number)
+    end
+    rows[i + 1] = row
+  end
+  return "confusion (rows: right label, columns: predicted)\n"
+    .. aligned(rows, 1)
+end
+
+local function widest_line(text)
+  local widest = 0
+  for line in text:gmatch("[^\n]*") do
+    widest = math.max(widest, columns_of(line))
+  end
+  return widest
+end
+
+local function more_frequent(a, b)
+  if a.count ~= b.count then return a.count > b.count end
+  if a.i ~= b.i then return a.i < b.i end
+  return a.j < b.j
+end
+
+local function sorted_confusions(confusion)
+  local found = {}
+  for i, row in ipairs(confusion) do
+    for j, number in ipairs(row) do
+      if i ~= j and number > 0 then
+        found[#found + 1] = { i = i, j = j, count = number }
+      end
+    end
+  end
+  table.sort(found, more_frequent)
+  return found
+end
+
+local function most_frequent(report)
+  local found = sorted_confusions(report.confusion)
+  local rows = { { "right label", "predicted", "rows" } }
+  for rank = 1, math.min(#found, MOST_CONFUSIONS) do
+    local pair = found[rank]
+    rows[rank + 1] = { shown(report.labels[pair.i]),
+      shown(report.labels[pair.j]), count(pair.count) }
+  end
+  return ("most frequent confusions (%d of %d)\n"):format(#rows - 1, #found)
+    .. aligned(rows, 2)
+end
+
+--- The confusion matrix, or where it is too wide its largest numbers off the
+-- diagonal.
+-- @tparam table report from `metrics.report`
+-- @treturn string
+function layout.confusion(report)
+  local text = matrix(report)
+  if widest_line(text) <= WIDTH then return text end
+  return most_frequent(report)
+end
+
+return layout

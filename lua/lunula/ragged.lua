@@ -1,0 +1,48 @@
+--- What an encoder gives: a vector for each token of a ragged batch.
+-- @classmod lunula.ragged
+
+local core = require "lunula.core"
+
+local ragged = {}
+ragged.__index = ragged
+
+local KNOWN = { first = true, mean = true, pooler = true }
+
+--- Wraps token vectors.
+-- @param values tensor float32 [tokens, hidden_size]
+-- @param offsets tensor int32 [sequences + 1], where each sequence begins
+-- @param[opt] pooler what `pool "pooler"` sends the first token through: an
+-- object with `forward`
+-- @treturn ragged with the fields `values`, `offsets`
+function ragged.new(values, offsets, pooler)
+  return setmetatable({ values = values, offsets = offsets, pooler = pooler },
+    ragged)
+end
+
+--- One vector for each sequence.
+-- @string how `"first"`: that of the first token; `"mean"`: the mean of all
+-- tokens; `"pooler"`: tanh of a linear layer over the first (Devlin et al.
+-- 2019)
+-- @return tensor float32 [sequences, hidden_size]
+-- @raise when `how` is none of these
+-- @usage local sentence = encoder:forward(batch):pool "mean"
+function ragged:pool(how)
+  if not KNOWN[how] then
+    error(("pool: expected first, mean or pooler, got %s")
+      :format(tostring(how)), 0)
+  end
+  if how ~= "pooler" then return core.pool(self.values, self.offsets, how) end
+  local first = core.pool(self.values, self.offsets, "first")
+  return self.pooler:forward(first):tanh()
+end
+
+--- The number of sequences.
+function ragged:__len()
+  return #self.offsets - 1
+end
+
+function ragged:__tostring()
+  return ("ragged (%d sequences) %s"):format(#self, tostring(self.values))
+end
+
+return ragged

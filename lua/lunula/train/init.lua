@@ -1,0 +1,331 @@
+--- Fine-tunes a classifier on labelled rows.
+--
+-- As `transformers` users know it: AdamW, linear warm-up and then linear
+-- decay of the learning rate, the gradients' norm clipped, dropout. The same
+-- seed and data give the same bits, whatever the number of threads.
+-- @module lunula.train
+
+local best = require "lunula.train.best"
+local check = require "lunula.check"
+local core = require "lunula.core"
+local evaluate = require "lunula.evaluate"
+local optim = require "lunula.optim"
+local options = require "lunula.options"
+local plan = require "lunula.train.plan"
+local nn = require "lunula.nn"
+local sampler = require "lunula.sampler"
+local tensor = require "lunula.tensor"
+
+local none = options.none
+local KNOWN = {
+  epochs = 3, max_steps = none, batch_size = none, batch_tokens = none,
+  group_by_length = false, gradient_accumulation_steps = 1,
+  learning_rate = 5e-5, max_length = none,
+  warmup_ratio = 0.1, schedule = "linear", weight_decay = 0.01,
+  max_grad_norm = 1.0, dropout = none, shuffle = true, seed = 0,
+  validation = none, validate_every = none, metric = "accuracy",
+  patience = none, keep_best = true, checkpoint = none, class_weights = none,
+  label_smoothing = 0, precision = none, gradient_checkpointing = none,
+  on_step = none, on_epoch = none,
+}
+
+local SCORES = { "n", "accuracy", "macro_f1", "weighted_f1", "mcc", "loss" }
+
+local function fail(message, ...)
+  error(message:format(...), 0)
+end
+
+local function is_finite(x)
+  return x == x and x > -math.huge and x < math.huge
+end
+
+local function check_interrupt()
+  if core.system.interrupted() then fail("interrupted") end
+end
+
+-- {======== a step ========
+
+local function check_finite(run, loss, norm)
+  if is_finite(loss) and is_finite(norm) then return end
+  run.optimizer:zero_grad()
+  fail("train: step %d: the loss is %g and the gradients' norm %g; a lower "
+    .. "learning_rate than %g may help", run.step, loss, norm,
+    run.options.learning_rate)
+end
+
+-- What rows weigh in a mean of their losses.
+local function weight_of(made, rows)
+  local weights, sum = made.loss.weight, 0
+  if not weights then return #rows end
+  for _, row in ipairs(rows) do
+    sum = sum + weights[made.classes[row] + 1]
+  end
+  return sum
+end
+
+-- Adds the gradients of a share of the rows' loss. Returns that share of it,
+-- and the tokens seen.
+local function learn(run, rows, share)
+  check_interrupt()
+  local batch, tokens = run.plan.tokens:batch(rows)
+  local classes = sampler.pick(run.plan.classes, rows)
+  local loss = share * nn.cross_entropy(run.model:forward(batch),
+    tensor.from(classes, "int32"), run.plan.loss)
+  loss:backward()
+  return loss:item(), tokens
+end
+
+-- The gradients of a group of batches: those of one batch of all its rows.
+-- Returns the loss of these and their tokens.
+local function learn_all(run, group)
+  local whole, loss, tokens = 0, 0, 0
+  for _, rows in ipairs(group) do
+    whole = whole + weight_of(run.plan, rows)
+  end
+  for _, rows in ipairs(group) do
+    local part, seen = learn(run, rows, weight_of(run.plan, rows) / whole)
+    loss, tokens = loss + part, tokens + seen
+  end
+  return loss, tokens
+end
+
+-- One step of descent. Returns the loss before it and the tokens seen.
+local function descend(run, group)
+  local loss, tokens = learn_all(run, group)
+  local norm = run.optimizer:clip(run.options.max_grad_norm)
+  check_finite(run, loss, norm)
+  run.optimizer:set_learning_rate(run.learning_rate)
+  run.optimizer:step()
+  return loss, tokens
+end
+
+local function rows_of(group)
+  local all = {}
+  for _, rows in ipairs(group) do
+    for _, row in ipairs(rows) do all[#all + 1] = row end
+  end
+  return all
+end
+
+local function tell_step(run, loss, tokens, rows)
+  local steps = run.result.steps
+  steps[#steps + 1] = {
+    step = run.step, loss = loss, learning_rate = run.learning_rate,
+  }
+  if not run.options.on_step then return end
+  run.options.on_step {
+    step = run.step, steps = run.plan.steps, epoch = run.epoch, loss = loss,
+    learning_rate = run.learning_rate, tokens = tokens, seconds = run.seconds,
+    tokens_per_second = run.tokens / run.seconds, rows = rows,
+  }
+end
+
+-- Returns how many rows it has seen.
+local function step(run, group)
+  local begun, rows = core.system.monotonic(), rows_of(group)
+  run.step = run.step + 1
+  run.learning_rate = run.options.learning_rate
+    * run.plan.factor(run.step - 1)
+  local loss, tokens = descend(run, group)
+  run.seconds = run.seconds + core.system.monotonic() - begun
+  run.tokens = run.tokens + tokens
+  run.epoch_loss = run.epoch_loss + loss * #rows
+  tell_step(run, loss, tokens, rows)
+  return #rows
+end
+
+-- }========
+
+-- {======== validation ========
+
+local function scores_of(report)
+  local scores = {}
+  for _, name in ipairs(SCORES) do scores[name] = report[name] end
+  return scores
+end
+
+local function validate(run)
+  if not run.plan.validation then return nil end
+  if run.validated == run.step then return run.scores end
+  local report = evaluate.run(run.model, run.plan.validation, nil,
+    check_interrupt)
+  run.best:see(report, run.epoch, run.step)
+  run.validated, run.scores = run.step, scores_of(report)
+  local list = run.result.validations
+  list[#list + 1] = { step = run.step, epoch = run.epoch, scores = run.scores }
+  local patience = run.options.patience
+  run.stopped = patience and run.best.since >= patience or false
+  return run.scores
+end
+
+local function is_due(run)
+  local every = run.options.validate_every
+  return every and run.step % every == 0
+end
+
+-- }========
+
+-- {======== epochs ========
+
+-- Without validation, each epoch is as good as any before it.
+local function save_epoch(run)
+  local dir = run.options.checkpoint
+  if dir and not run.plan.validation then run.model:save(dir) end
+end
+
+local function end_epoch(run, seen)
+  local entry = { epoch = run.epoch, train_loss = run.epoch_loss / seen }
+  entry.validation = validate(run)
+  save_epoch(run)
+  local history = run.result.history
+  history[#history + 1] = entry
+  if run.options.on_epoch then run.options.on_epoch(entry) end
+end
+
+local function is_over(run)
+  return run.stopped or run.step == run.plan.steps
+end
+
+local function epoch(run)
+  local seen = 0
+  run.epoch = run.epoch + 1
+  run.epoch_loss = 0
+  for _, group in ipairs(run.plan.groups(run.epoch)) do
+    seen = seen + step(run, group)
+    if is_due(run) then validate(run) end
+    if is_over(run) then break end
+  end
+  end_epoch(run, seen)
+end
+
+local function fit(run)
+  while not is_over(run) do epoch(run) end
+  check_interrupt()
+  run.best:restore(run.step)
+end
+
+-- }========
+
+-- Gradients are large, and of no use after the last step.
+local function free_gradients(model)
+  for _, parameter in ipairs(model:parameters()) do
+    parameter.tensor:zero_grad()
+  end
+end
+
+local function start(model, rows, o)
+  local made = plan.make(model, rows, o)
+  local run = {
+    model = model, options = o, plan = made,
+    step = 0, epoch = 0, seconds = 0, tokens = 0, stopped = false,
+    result = { steps = {}, history = {}, validations = {} },
+    optimizer = optim.adamw(model,
+      { learning_rate = o.learning_rate, weight_decay = o.weight_decay }),
+    best = best.new(model, o.metric, o.checkpoint,
+      o.keep_best and made.steps or nil),
+  }
+  if o.dropout then model:set_dropout(o.dropout) end
+  model:seed(o.seed)
+  return run
+end
+
+-- How the encoder computes while it trains; returns what undoes it.
+local function prepare(encoder, o)
+  local precision, checkpointing = encoder.precision, encoder.checkpointing
+  local checkpoint = o.gradient_checkpointing
+  if checkpoint == nil then checkpoint = checkpointing end
+  encoder:set_precision(o.precision or precision)
+  encoder:gradient_checkpointing(checkpoint)
+  return function()
+    encoder:set_precision(precision)
+    encoder:gradient_checkpointing(checkpointing)
+  end
+end
+
+local function finish(run)
+  local result = run.result
+  result.train_seconds = run.seconds
+  result.tokens_per_second = run.tokens / run.seconds
+  result.best_epoch, result.best_step = run.best.epoch, run.best.step
+  result.seed, result.threads = run.options.seed, core.threads()
+  result.precision = run.options.precision or run.model.encoder.precision
+  result.truncated = run.plan.tokens.truncated
+  return result
+end
+
+--- Fine-tunes a model.
+-- Validation rows choose the weights that the model has at the end. With
+-- `checkpoint`, the model is saved there each time that it is the best so far
+-- (without validation: after each epoch), so that what was learnt outlives an
+-- error or Ctrl-C.
+-- @function train
+-- @tparam classifier model trained in place
+-- @tparam {table,...} rows as from `data.read`, of two labels at least
+-- @tparam[opt] table given
+-- @int[opt=3] given.epochs passes over the rows
+-- @int[opt] given.max_steps steps in all, however many epochs that makes
+-- @int[opt=32] given.batch_size rows of a batch; the last of an epoch may be
+--   smaller
+-- @int[opt] given.batch_tokens instead: the most tokens of a batch, at least
+--   2; a text that has more is a batch of its own
+-- @bool[opt=false] given.group_by_length texts of like length share a batch,
+--   as in transformers: the shuffled order is sorted within parts of 50
+--   batches, and the batches are shuffled
+-- @int[opt=1] given.gradient_accumulation_steps batches a step: the gradients
+--   are those of one batch of all their rows. The last step of an epoch has
+--   the batches that are left and is their mean, not divided further, as in
+--   transformers; steps, the schedule and `validate_every` count whole steps
+-- @number[opt=5e-5] given.learning_rate its peak
+-- @int[opt] given.max_length tokens kept of a text; the model's
+-- @number[opt=0.1] given.warmup_ratio share of the steps in which the rate
+--   rises
+-- @string[opt="linear"] given.schedule or "cosine", "constant": after that
+-- @number[opt=0.01] given.weight_decay of all but biases and LayerNorm
+-- @number[opt=1.0] given.max_grad_norm of all gradients; math.huge: no limit
+-- @number[opt] given.dropout of hidden states and attention; the model's
+-- @bool[opt=true] given.shuffle
+-- @int[opt=0] given.seed of order and dropout
+-- @tparam[opt] {table,...} given.validation rows to judge by, after each epoch
+-- @int[opt] given.validate_every and after so many steps
+-- @string[opt="accuracy"] given.metric what is best: "accuracy", "macro_f1",
+--   "weighted_f1", "mcc", "loss"
+-- @int[opt] given.patience stop after so many validations without a better one
+-- @bool[opt=true] given.keep_best the best weights come back at the end
+-- @string[opt] given.checkpoint folder to save to on the way
+-- @param[opt] given.class_weights label to its weight in the loss (1 where
+--   none is given), or "balanced": as if each label were as frequent
+-- @number[opt=0] given.label_smoothing
+-- @string[opt] given.precision of the encoder's products while it trains:
+--   "bf16" or "fp32" (see `encoder:set_precision`); the model's
+-- @bool[opt] given.gradient_checkpointing less memory for up to a third more
+--   time (see `encoder:gradient_checkpointing`); the model's
+-- @func[opt] given.on_step called with `step`, `steps`, `epoch`, `loss`,
+--   `learning_rate`, `tokens` and `rows` (their numbers) of the step,
+--   `seconds` of all steps, `tokens_per_second`
+-- @func[opt] given.on_epoch called with an entry of `history`
+-- @treturn table `steps`, a list of `{step, loss, learning_rate}`; `history`,
+--   of `{epoch, train_loss, validation}`, where `validation` has `n`,
+--   `accuracy`, `macro_f1`, `weighted_f1`, `mcc` and `loss`; `validations`, of
+--   `{step, epoch, scores}`; `best_epoch` and `best_step` (nil without
+--   validation); `train_seconds` (steps alone), `tokens_per_second`, `seed`,
+--   `threads`, `precision`; `truncated`, the tokens that max_length cut from
+--   the rows
+-- @raise on rows of one label, or of a label that is not the model's; on a
+--   validation label that no row has; when the loss is not finite;
+--   "interrupted" after Ctrl-C, where the program catches it
+-- @usage local result = lunula.train(model, parts.train,
+--   { validation = parts.validation, epochs = 3, patience = 2 })
+return function(model, rows, given)
+  local o = options.check(given, KNOWN, "train")
+  check.classifier(model, "train")
+  plan.check(o)
+  local run = start(model, rows, o)
+  local restore = prepare(model.encoder, o)
+  model:train(true)
+  local ok, why = pcall(fit, run)
+  model:train(false)
+  restore()
+  free_gradients(model)
+  if not ok then error(why, 0) end
+  return finish(run)
+end

@@ -1,0 +1,271 @@
+local checkpoint = require "lunula.checkpoint"
+local classifier = require "lunula.classifier"
+local nn = require "lunula.nn"
+local tiny = require "spec.support.tiny"
+
+local LABELS = { "negative", "positive" }
+
+describe("A classifier", function()
+  local dir, encoder_dir, model
+
+  setup(function()
+    dir = tiny.temporary()
+    encoder_dir = dir .. "/encoder"
+    tiny.write_encoder(encoder_dir)
+    model = classifier(encoder_dir, { labels = LABELS, seed = 3 })
+  end)
+
+  teardown(function() tiny.remove(dir) end)
+
+  local function saved(changed, name)
+    local folder = dir .. "/" .. (name or "saved")
+    changed:save(folder)
+    return folder
+  end
+
+  it("gives a label, its probability, and those of all", function()
+    local answer = model:predict("the film is good.")
+    assert.is_near(1, answer.scores.negative + answer.scores.positive, 1e-6)
+    assert.are.equal(answer.scores[answer.label], answer.score)
+    assert.is_true(answer.score >= 0.5)
+  end)
+
+  it("is shown in a line", function()
+    assert.are.equal("classifier (2 labels (negative, positive); encoder (2 "
+      .. "layers of 16); 128 tokens of a text)", tostring(model))
+  end)
+
+  it("answers an array in its order, whatever the batches", function()
+    local texts = { "good", "the plot is awful.", "", "fine film" }
+    local all = model:predict(texts, { batch_size = 3 })
+    assert.are.equal(4, #all)
+    for i, text in ipairs(texts) do
+      assert.is_near(model:predict(text).score, all[i].score, 1e-6)
+    end
+    assert.are.same({}, model:predict {})
+  end)
+
+  it("reads pairs of texts", function()
+    local alone = model:predict("good")
+    local pair = model:predict("good", { text_pairs = "bad" })
+    assert.are_not.equal(alone.score, pair.score)
+    local both = model:predict({ "good" }, { text_pairs = { "bad" } })
+    assert.are.same(pair, both[1])
+  end)
+
+  it("gives the same when it was saved and loaded", function()
+    local again = classifier(saved(model))
+    assert.are.same(LABELS, again.labels)
+    assert.are.same(model:predict("the film is good."),
+      again:predict("the film is good."))
+  end)
+
+  it("is saved as transformers' BertForSequenceClassification", function()
+    local folder = checkpoint.read(saved(model))
+    assert.are.same({ "BertForSequenceClassification" },
+      folder.config.architectures)
+    assert.are.same({ ["0"] = "negative", ["1"] = "positive" },
+      folder.config.id2label)
+    assert.are.same({ negative = 0, positive = 1 }, folder.config.label2id)
+    assert.are.same({ 2, 16 }, folder.tensors["classifier.weight"]:shape())
+    assert.is_not_nil(
+      folder.tensors["bert.encoder.layer.1.attention.self.query.weight"])
+    assert.is_not_nil(folder.tensors["bert.pooler.dense.weight"])
+    assert.is_not_nil(folder.files["vocab.txt"])
+  end)
+
+  it("keeps its pooling and its dropout in the folder", function()
+    local mean = classifier(encoder_dir,
+      { labels = LABELS, pooling = "mean", dropout = 0.3 })
+    local again = classifier(saved(mean, "mean"))
+    assert.are.equal("mean", again.pooling)
+    assert.are.equal(0.3, again.encoder.hidden_dropout)
+    assert.are.equal(0.3, again.dropout.p)
+    assert.are.same(mean:predict("good"), again:predict("good"))
+  end)
+
+  it("reads as much of a text as it was trained to, once it is saved",
+  function()
+    local short = classifier(encoder_dir, { labels = LABELS, max_length = 4 })
+    local folder = saved(short, "short")
+    assert.are.equal(4, classifier(folder).max_length)
+    local text = "the film is good. what a lovely, lovely film."
+    assert.are.same(short:predict(text), classifier(folder):predict(text))
+    assert.are.equal(9, classifier(folder, { max_length = 9 }).max_length)
+  end)
+
+  it("reads 128 tokens of a text, or as many as the encoder has positions",
+  function()
+    assert.are.equal(128, model.max_length)
+    local small = dir .. "/small"
+    tiny.write_encoder(small, { max_position_embeddings = 16 })
+    assert.are.equal(16, classifier(small, { labels = LABELS }).max_length)
+    tiny.write_encoder(small, { max_position_embeddings = 256 })
+    assert.are.equal(128, classifier(small, { labels = LABELS }).max_length)
+  end)
+
+  it("starts its head by the seed", function()
+    local function weight(seed)
+      return classifier(encoder_dir, { labels = LABELS, seed = seed })
+        .head.weight:totable()
+    end
+    assert.are.same(weight(1), weight(1))
+    assert.are_not.same(weight(1), weight(2))
+  end)
+
+  it("drops only while training, and the same by the same seed", function()
+    local batch = model.tokenizer:encode({ "good film", "bad plot" })
+    local function logits() return model:forward(batch):totable() end
+    assert.are.same(logits(), logits())
+    model:train()
+    local first = model:seed(1) and logits()
+    assert.are_not.same(first, logits())
+    model:seed(1)
+    assert.are.same(first, logits())
+    model:train(false)
+  end)
+
+  it("predicts without dropout in the middle of training", function()
+    local quiet = model:predict("good")
+    model:train()
+    assert.are.same(quiet, model:predict("good"))
+    assert.is_true(model.encoder.training)
+    model:train(false)
+  end)
+
+  it("gives every parameter a gradient", function()
+    local loss = nn.cross_entropy(
+      model:forward(model.tokenizer:encode { "good", "bad" }), { 1, 0 })
+    loss:backward()
+    for _, p in ipairs(model:parameters()) do
+      assert.is_not_nil(p.tensor:grad(), p.name)
+      p.tensor:zero_grad()
+    end
+  end)
+
+  it("takes names for labels that nobody named", function()
+    local unnamed = classifier(encoder_dir,
+      { labels = { "LABEL_0", "LABEL_1" } })
+    local named = classifier(saved(unnamed, "unnamed"), { labels = LABELS })
+    assert.are.same(LABELS, named.labels)
+  end)
+
+  it("keeps the order of its labels, in whatever order they are asked for",
+  function()
+    local again = classifier(saved(model),
+      { labels = { "positive", "negative" } })
+    assert.are.same(LABELS, again.labels)
+  end)
+
+  it("keeps all of its labels where it goes on with some", function()
+    local three = classifier(encoder_dir, { labels = { "a", "b", "c" } })
+    local folder = saved(three, "three")
+    assert.are.same({ "a", "b", "c" },
+      classifier(folder, { labels = { "c", "a" } }).labels)
+  end)
+
+  describe("says what is wrong with", function()
+    local function refuses(message, name, given)
+      assert.has_error(function() classifier(name, given) end, message)
+    end
+
+    it("labels that the head does not have", function()
+      local folder = saved(model)
+      refuses(("classifier: %s has 2 labels (negative, positive), not 3 "
+        .. "labels (a, b, c)"):format(folder), folder,
+        { labels = { "a", "b", "c" } })
+    end)
+
+    it("labels that are missing or come twice", function()
+      refuses(encoder_dir .. ": an encoder, not a classifier; train one with "
+        .. "lunula train, or in Lua name the labels that it is to have, "
+        .. "{ labels = {...} }", encoder_dir)
+      refuses("classifier: labels: expected an array of two strings or more",
+        encoder_dir, { labels = { "a" } })
+      refuses("classifier: labels: 'a' comes twice", encoder_dir,
+        { labels = { "a", "a" } })
+    end)
+
+    it("options out of range", function()
+      refuses("classifier: pooling: expected one of first, mean, pooler, "
+        .. "got 'max'", encoder_dir, { labels = LABELS, pooling = "max" })
+      refuses("max_length of this model: expected an integer from 2 to 128, "
+        .. "got 129", encoder_dir, { labels = LABELS, max_length = 129 })
+      refuses("dropout: expected a number of at least 0 and below 1, got 1",
+        encoder_dir, { labels = LABELS, dropout = 1 })
+    end)
+
+    it("a saved max_length that can't be", function()
+      local folder = saved(model, "odd")
+      local read = checkpoint.read(folder)
+      for _, odd in ipairs { 129, 1, 2.5 } do
+        read.config.classifier_max_length = odd
+        checkpoint.write(folder,
+          { config = read.config, tensors = read.tensors })
+        refuses(("%s/config.json: classifier_max_length: expected an integer "
+          .. "from 2 to 128, got %s"):format(folder, odd), folder)
+      end
+    end)
+
+    it("a config that is odd elsewhere, and in which folder", function()
+      local folder = saved(model, "odd")
+      local read = checkpoint.read(folder)
+      for name, case in pairs {
+        classifier_dropout = { 1.5, "expected a number of at least 0 and "
+          .. "below 1, got 1.5" },
+        classifier_pooling = { "max", "expected one of first, mean, pooler, "
+          .. "got 'max'" },
+        initializer_range = { "wide", "expected a number of at least 0, got "
+          .. "'wide'" },
+        hidden_dropout_prob = { -1, "expected a number of at least 0 and "
+          .. "below 1, got -1" },
+        hidden_act = { "swish", "expected gelu, gelu_new, gelu_pytorch_tanh "
+          .. "or relu, got swish" },
+        model_type = { "roberta", "only bert is supported, got roberta" },
+        vocab_size = { 0, "expected an integer from 1 to 268435456, got 0" },
+      } do
+        local config = {}
+        for key, value in pairs(read.config) do config[key] = value end
+        config[name] = case[1]
+        checkpoint.write(folder, { config = config, tensors = read.tensors })
+        local ok, why = pcall(classifier, folder)
+        assert.is_false(ok)
+        assert.are.equal(("%s/config.json: %s: %s"):format(folder, name,
+          case[2]), why)
+      end
+      checkpoint.write(folder, { config = read.config, tensors = {} })
+      refuses(folder .. "/model.safetensors: no tensor 'embeddings."
+        .. "word_embeddings.weight', which the config asks for", folder,
+        { labels = LABELS })
+    end)
+
+    it("arguments of another kind", function()
+      local wrong = {
+        ["classifier: seed: expected an integer, got 1.5"] = function()
+          classifier(encoder_dir, { labels = LABELS, seed = 1.5 })
+        end,
+        ["save: expected a path, got nil"] = function() model:save() end,
+        ["forward: batch.ids: expected a tensor, got nil"] = function()
+          model:forward { "a" }
+        end,
+        ["forward: batch: expected a table, got 'a'"] = function()
+          model:forward "a"
+        end,
+        ["seed: expected an integer, got 'x'"] = function()
+          model:seed "x"
+        end,
+      }
+      for message, f in pairs(wrong) do assert.has_error(f, message) end
+    end)
+
+    it("a text that is none", function()
+      assert.has_error(function() model:predict(3) end,
+        "predict: expected a text or an array of texts, got number")
+      assert.has_error(function() model:predict { "a", 3 } end,
+        "predict: row 2: text: expected a string, got number")
+      assert.has_error(function()
+        model:predict({ "a", "b" }, { text_pairs = { "c" } })
+      end, "predict: text_pairs: expected one for each of 2 texts")
+    end)
+  end)
+end)

@@ -1,0 +1,128 @@
+local run = require "spec.support.run"
+local shell = require "lunula.shell"
+
+-- the host, compiled; nil where that can't be done
+local function compile()
+  local path = os.tmpname()
+  local _, code = shell.run { "sh", "-c", "cc -std=c99 -Wall -rdynamic -o "
+    .. path .. " spec/support/host.c "
+    .. "$(pkg-config --cflags --libs lua5.4) -lm -lpthread" }
+  if code == 0 then return path end
+  os.remove(path)
+end
+
+describe("A host", function()
+  local host = compile()
+  if not host then
+    pending("needs a C compiler and Lua's header files")
+    return
+  end
+
+  teardown(function() os.remove(host) end)
+
+  local function hosted(how, program)
+    local said, _, complaint = shell.run { "env",
+      "LUA_PATH=./lua/?.lua;./lua/?/init.lua;;", "LUA_CPATH=./?.so;;",
+      host, how, program }
+    assert.are.equal("", complaint)
+    return said
+  end
+
+  it("has functions of any name", function()
+    local line = "print(require 'lunula.core'.tensor.from({ 1 }) + 1)"
+    local said = "tensor float32 [1] {2}\n"
+    assert.are.equal(said .. said .. "alive\n", hosted("upward", line))
+  end)
+
+  it("closes a state that was told to catch Ctrl-C, and gets one", function()
+    assert.are.equal("alive\n", hosted("closed", [[
+      require "lunula.core".system.catch_interrupt(true)]]))
+  end)
+
+  it("has another rounding mode, and gets the same bits from all threads",
+    function()
+      local said = hosted("upward", [[
+        local core = require "lunula.core"
+        local a, b = core.ops.normal({ 900, 100 }), core.ops.normal({ 100, 90 })
+        local found = {}
+        for i = 1, 20 do
+          core.threads(i % 2 == 0 and 1 or 4)
+          found[("%a"):format(a:matmul(b):sum():item())] = true
+        end
+        local n = 0
+        for _ in pairs(found) do n = n + 1 end
+        print(n)]])
+      assert.are.equal("1\n1\nalive\n", said)
+    end)
+
+  local WORK = [[
+    local core = require "lunula.core"
+    core.threads(3)
+    local a, b = core.ops.normal({ 900, 40 }), core.ops.normal({ 40, 30 })
+    local expected = a:matmul(b):sum():item()
+    for _ = 1, 20 do
+      a:requires_grad(true)
+      local product = a:matmul(b):sum()
+      product:backward()
+      assert(product:item() == expected)
+    end]]
+
+  it("has states in several threads", function()
+    assert.are.equal("alive\n", hosted("threads", WORK))
+  end)
+
+  it("forks, and goes on in the children", function()
+    assert.are.equal("alive\n", hosted("forks", WORK))
+  end)
+end)
+
+describe("lunula.core", function()
+  it("shows the program one name", function()
+    local said, code = shell.run { "nm", "-D", "--defined-only",
+      "lunula/core.so" }
+    if code == 127 then
+      pending("needs nm")
+      return
+    end
+    local names = {}
+    for name in said:gmatch "%x+ [TDBRVW] ([^\n]+)" do
+      names[#names + 1] = name
+    end
+    assert.are.same({ "luaopen_lunula_core" }, names)
+  end)
+
+  it("lets threads rest that are no longer asked for", function()
+    if not io.open "/proc/self/schedstat" then
+      pending("needs Linux to tell how long threads ran")
+      return
+    end
+    local said, _, complaint = run.lua [[
+      local core = require "lunula.core"
+      local a, b = core.ops.normal({ 700, 64 }), core.ops.normal({ 64, 64 })
+      local function work()
+        for _ = 1, 200 do a:matmul(b) end
+      end
+      local function times()
+        local found = {}
+        for _, id in ipairs(core.io.list "/proc/self/task") do
+          local file = io.open("/proc/self/task/" .. id .. "/schedstat")
+          found[id] = file:read "*n"
+          file:close()
+        end
+        return found
+      end
+      core.threads(8)
+      work()
+      core.threads(2)
+      work()
+      os.execute "sleep 0.2"  -- OpenBLAS's own thread falls asleep
+      local before, ran = times(), 0
+      work()
+      for id, time in pairs(times()) do
+        if time > before[id] + 1e6 then ran = ran + 1 end
+      end
+      print(ran)]]
+    assert.are.equal("", complaint)
+    assert.is_true(tonumber(said) <= 2, said)
+  end)
+end)

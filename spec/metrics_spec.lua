@@ -1,0 +1,158 @@
+local cjson = require "cjson"
+local metrics = require "lunula.metrics"
+
+local function near(expected, got, what)
+  assert.is_true(math.abs(expected - got) < 1e-12,
+    ("%s: expected %.15g, got %.15g"):format(what, expected, got))
+end
+
+local function read_fixture(path)
+  local file = assert(io.open(path))
+  local text = file:read("*a")
+  file:close()
+  return cjson.decode(text)
+end
+
+local function compare(expected, report)
+  for _, name in ipairs({ "n", "accuracy", "macro_f1", "weighted_f1", "mcc" })
+  do
+    near(expected[name], report[name], name)
+  end
+  for label, scores in pairs(expected.per_class) do
+    for name, score in pairs(scores) do
+      near(score, report.per_class[label][name], label .. "'s " .. name)
+    end
+  end
+  for i, row in ipairs(expected.confusion) do
+    for j, count in ipairs(row) do
+      assert.are.equal(count, report.confusion[i][j])
+    end
+  end
+end
+
+describe("metrics.report agrees with scikit-learn on", function()
+  for _, case in ipairs(read_fixture("spec/fixtures/metrics.json")) do
+    it(case.name, function()
+      compare(case.expected,
+        metrics.report(case.gold, case.predicted, case.labels))
+    end)
+  end
+end)
+
+describe("metrics.report", function()
+  it("takes the labels that occur, sorted, when none are given", function()
+    local report = metrics.report({ "b", "a" }, { "c", "a" })
+    assert.are.same({ "a", "b", "c" }, report.labels)
+    assert.are.same({ { 1, 0, 0 }, { 0, 0, 1 }, { 0, 0, 0 } },
+      report.confusion)
+  end)
+
+  it("keeps the order of the labels given", function()
+    local report = metrics.report({ "b" }, { "a" }, { "b", "a" })
+    assert.are.same({ { 0, 1 }, { 0, 0 } }, report.confusion)
+  end)
+
+  it("counts a label that never occurs in the macro F1", function()
+    local gold = { "a", "b" }
+    near(1, metrics.report(gold, gold).macro_f1, "two labels")
+    near(2 / 3, metrics.report(gold, gold, { "a", "b", "c" }).macro_f1,
+      "three labels")
+  end)
+
+  it("does not share its labels with the caller", function()
+    local labels = { "a" }
+    local report = metrics.report({ "a" }, { "a" }, labels)
+    labels[1] = "changed"
+    assert.are.same({ "a" }, report.labels)
+  end)
+
+  local function fails(message, ...)
+    local arguments = { ... }
+    assert.has_error(function()
+      metrics.report(arguments[1], arguments[2], arguments[3])
+    end, "metrics.report: " .. message)
+  end
+
+  it("refuses nothing to compare", function()
+    fails("no labels", {}, {})
+    fails("expected two arrays of labels, got table and nil", {})
+  end)
+
+  it("refuses arrays of different lengths", function()
+    fails("2 right labels, but 1 predicted", { "a", "b" }, { "a" })
+  end)
+
+  it("names a label that is not among those given", function()
+    fails("predicted label 2 is 'c', which is not among the labels",
+      { "a", "b" }, { "a", "c" }, { "a", "b" })
+    fails("right label 1 is 'c', which is not among the labels",
+      { "c" }, { "a" }, { "a", "b" })
+  end)
+
+  it("refuses labels that are no strings, or listed twice", function()
+    fails("predicted label 1: expected a string, got number", { "1" }, { 1 })
+    fails("label 'a' is listed twice", { "a" }, { "a" }, { "a", "a" })
+  end)
+end)
+
+describe("a report", function()
+  it("is shown as metrics.format writes it", function()
+    local report = metrics.report({ "a", "b" }, { "a", "a" })
+    assert.are.equal(metrics.format(report), tostring(report))
+  end)
+end)
+
+describe("metrics.format", function()
+  it("aligns scores and confusion matrix", function()
+    local report = metrics.report({ "no", "yes", "yes", "größe" },
+      { "no", "yes", "no", "größe" })
+    assert.are.equal([[
+             precision  recall     F1  support
+größe            1.000   1.000  1.000        1
+no               0.500   1.000  0.667        1
+yes              1.000   0.500  0.667        2
+
+accuracy                        0.750        4
+macro F1                        0.778        4
+weighted F1                     0.750        4
+MCC                             0.700        4
+
+confusion (rows: right label, columns: predicted)
+       größe  no  yes
+größe      1   0    0
+no         0   1    0
+yes        0   1    1
+]], metrics.format(report))
+  end)
+
+  local function many_labels()
+    local gold, predicted = {}, {}
+    for i = 1, 40 do
+      gold[i] = ("label %02d"):format(i)
+      predicted[i] = gold[i]
+    end
+    predicted[1], predicted[2] = gold[3], gold[3]
+    return metrics.report(gold, predicted)
+  end
+
+  it("lists the confusions where a matrix would be too wide", function()
+    local text = metrics.format(many_labels())
+    assert.is_truthy(text:find([[
+most frequent confusions (2 of 2)
+right label  predicted  rows
+label 01     label 03      1
+label 02     label 03      1
+]], 1, true))
+  end)
+
+  it("stays within 80 columns and the terminal's control", function()
+    local long = ("\xc3\xa4"):rep(100)
+    local report = metrics.report({ long, "a\27[31m\nb" }, { long, long })
+    for line in metrics.format(report):gmatch("[^\n]+") do
+      local _, continued = line:gsub("[\128-\191]", "")
+      assert.is_true(#line - continued <= 80, line)
+      assert.is_nil(line:find("%c"))
+    end
+    assert.is_truthy(metrics.format(report):find("a?[31m?b", 1, true))
+  end)
+end)

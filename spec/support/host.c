@@ -1,0 +1,124 @@
+/*
+** Programs that lunula lives in, for spec/host_spec.lua:
+**
+**   host closed CODE   runs the Lua code, closes the state, then sends itself
+**                      Ctrl-C
+**   host upward CODE   runs it, and again where floats are rounded upward
+**   host threads CODE  runs it in states of three threads
+**   host forks CODE    runs it, then again in children of the same state
+**
+** Each prints "alive" at its end. The host has functions of its own with
+** names that are lunula's inside, as a game may.
+*/
+#define _POSIX_C_SOURCE 200809L
+#include <fenv.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+
+enum { THREADS = 3, STATES = 3, CHILDREN = 10, CHILD_SECONDS = 60 };
+
+static const char *code;
+
+
+int map(int x);
+int error_set(int x);
+
+
+int map(int x) {
+  fprintf(stderr, "the host's map was called\n");
+  return x;
+}
+
+
+int error_set(int x) {
+  fprintf(stderr, "the host's error_set was called\n");
+  return x;
+}
+
+
+static void run_in(lua_State *L) {
+  if (luaL_dostring(L, code) == 0) return;
+  fprintf(stderr, "%s\n", lua_tostring(L, -1));
+  exit(EXIT_FAILURE);
+}
+
+
+static void run_code(void) {
+  lua_State *L = luaL_newstate();
+  luaL_openlibs(L);
+  run_in(L);
+  lua_close(L);
+}
+
+
+static void run_closed(void) {
+  run_code();
+  raise(SIGINT);
+}
+
+
+/* threads that are made here begin with the mode of who makes them */
+static void run_upward(void) {
+  run_code();
+  fesetround(FE_UPWARD);
+  run_code();
+  if (fegetround() != FE_UPWARD) fprintf(stderr, "the mode was changed\n");
+}
+
+
+static void *run_states(void *unused) {
+  (void)unused;
+  for (int i = 0; i < STATES; i++) run_code();
+  return NULL;
+}
+
+
+static void run_threads(void) {
+  pthread_t thread[THREADS];
+  for (int i = 0; i < THREADS; i++)
+    pthread_create(&thread[i], NULL, run_states, NULL);
+  for (int i = 0; i < THREADS; i++) pthread_join(thread[i], NULL);
+}
+
+
+static void run_child(lua_State *L) {
+  int status;
+  pid_t child = fork();
+  if (child == 0) {
+    alarm(CHILD_SECONDS);
+    run_in(L);
+    _exit(EXIT_SUCCESS);
+  }
+  if (waitpid(child, &status, 0) != child || status != 0)
+    fprintf(stderr, "a child ended with status %d\n", status);
+}
+
+
+static void run_forks(void) {
+  lua_State *L = luaL_newstate();
+  luaL_openlibs(L);
+  run_in(L);
+  for (int i = 0; i < CHILDREN; i++) run_child(L);
+  lua_close(L);
+}
+
+
+int main(int argc, char **argv) {
+  if (argc != 3) return EXIT_FAILURE;
+  code = argv[2];
+  if (strcmp(argv[1], "closed") == 0) run_closed();
+  if (strcmp(argv[1], "upward") == 0) run_upward();
+  if (strcmp(argv[1], "threads") == 0) run_threads();
+  if (strcmp(argv[1], "forks") == 0) run_forks();
+  puts("alive");
+  return EXIT_SUCCESS;
+}

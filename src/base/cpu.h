@@ -1,0 +1,32 @@
+/*
+** Which instruction set to use. Found once, when the module is first loaded;
+** the environment variable LUNULA_CPU names a lower one (scalar, avx2, avx512
+** or avx512bf16), so that each path can be tested on one machine.
+*/
+#ifndef lunula_cpu_h
+#define lunula_cpu_h
+
+#include <stdbool.h>
+
+#include "status.h"
+
+#pragma GCC visibility push(hidden)
+
+typedef enum CpuLevel {
+  CPU_SCALAR,  /* what the compiler takes for granted */
+  CPU_AVX2,    /* AVX2 and FMA */
+  CPU_AVX512,  /* AVX-512 F, BW, DQ, VL */
+  CPU_AVX512BF16,  /* and products of bfloat16 */
+  CPU_LEVELS
+} CpuLevel;
+
+/* looks at the processor and at LUNULA_CPU; false when this names no level,
+   or one that the processor lacks */
+bool        cpu_detect(Error *e);
+
+CpuLevel    cpu_level(void);             /* after cpu_detect */
+const char *cpu_level_name(CpuLevel l);  /* "avx2" */
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,133 @@
+/*
+** Embeddings. See embeddings.h.
+*/
+#include "embeddings.h"
+
+#include "../base/pool.h"
+#include "../tensor/row_gradient.h"
+#include "gradient.h"
+
+enum { COLUMNS_A_TASK = 64 };
+
+typedef struct EmbeddingJob {
+  const Embeddings *e;
+  const Batch *b;
+  float *out;                      /* [tokens, hidden] */
+  const float *dz;                 /* [tokens, hidden] */
+  float *dword;                    /* rows as word_row says, or NULL */
+  const int32_t *word_row;         /* [tokens] */
+  float *dposition, *dtype;        /* like the tables, or NULL */
+  int64_t hidden;
+} EmbeddingJob;
+
+
+/* {======== forward ======== */
+
+static void gather_token(const EmbeddingJob *j, int64_t t, int64_t place) {
+  int64_t hidden = j->hidden;
+  const float *word = tensor_f32(j->e->word) + j->b->ids[t] * hidden;
+  const float *position = tensor_f32(j->e->position) + place * hidden;
+  const float *type = tensor_f32(j->e->type) + j->b->types[t] * hidden;
+  float *out = j->out + t * hidden;
+  for (int64_t c = 0; c < hidden; c++)
+    out[c] = word[c] + type[c] + position[c];
+}
+
+
+static void gather_sequence(void *ctx, int64_t s) {
+  const EmbeddingJob *j = ctx;
+  int64_t first = j->b->offsets[s], end = j->b->offsets[s + 1];
+  for (int64_t t = first; t < end; t++) gather_token(j, t, t - first);
+}
+
+
+static const Dropout NO_DROPOUT = { .p = 0 };
+
+
+void embeddings_forward(const Embeddings *e, const Batch *b,
+                        const NormKept *kept, const Dropout *d, float *out) {
+  int64_t hidden = e->word->shape.size[1];
+  EmbeddingJob j = { .e = e, .b = b, .out = kept->normal, .hidden = hidden };
+  pool_run(b->sequences, gather_sequence, &j);
+  norm_forward(&e->norm, kept, out, kept->normal, NULL, NULL, &NO_DROPOUT,
+               b->tokens);
+  dropout_rows(out, d, b->tokens, hidden);
+}
+
+
+void embeddings_again(const Embeddings *e, const Batch *b,
+                      const NormKept *kept, const Dropout *d, float *out) {
+  norm_again(&e->norm, kept, out, b->tokens);
+  dropout_rows(out, d, b->tokens, e->word->shape.size[1]);
+}
+
+/* }======== */
+
+
+/* {======== backward ======== */
+
+static void add_row(float *table, int64_t row, const float *dz,
+                    int64_t hidden, int64_t columns) {
+  if (table == NULL) return;
+  for (int64_t c = 0; c < columns; c++) table[row * hidden + c] += dz[c];
+}
+
+
+/* some columns of all tokens, in their order: one owner for each number */
+static void scatter_columns(void *ctx, int64_t i) {
+  const EmbeddingJob *j = ctx;
+  const Batch *b = j->b;
+  int64_t c = i * COLUMNS_A_TASK, hidden = j->hidden, n = hidden - c;
+  if (n > COLUMNS_A_TASK) n = COLUMNS_A_TASK;
+  for (int64_t s = 0; s < b->sequences; s++)
+    for (int64_t t = b->offsets[s]; t < b->offsets[s + 1]; t++) {
+      const float *dz = j->dz + t * hidden + c;
+      if (b->ids[t] != j->e->untrained)
+        add_row(j->dword ? j->dword + c : NULL, j->word_row[t], dz, hidden,
+                n);
+      add_row(j->dposition ? j->dposition + c : NULL, t - b->offsets[s], dz,
+              hidden, n);
+      add_row(j->dtype ? j->dtype + c : NULL, b->types[t], dz, hidden, n);
+    }
+}
+
+
+/* *out: the gradient of a table, NULL when none is wanted */
+static bool wanted_gradient(Tensor *table, float **out) {
+  *out = NULL;
+  return !table->requires_grad || (*out = gradient_of(table)) != NULL;
+}
+
+
+/* The words' gradient is in the rows of the batch, but where a dense one is
+   already gathered. */
+static bool wanted_words(EmbeddingJob *j) {
+  Tensor *word = j->e->word;
+  j->word_row = j->b->ids;
+  if (!word->requires_grad || word->grad != NULL)
+    return wanted_gradient(word, &j->dword);
+  const RowGradient *g = row_gradient_place(word, j->b->ids, j->b->tokens,
+                                            j->e->untrained);
+  if (g == NULL) return false;
+  j->dword = g->value;
+  j->word_row = g->place;
+  return true;
+}
+
+
+bool embeddings_back(const Embeddings *e, const Batch *b,
+                     const NormKept *kept, const Dropout *d, float *dout) {
+  int64_t hidden = e->word->shape.size[1];
+  EmbeddingJob j = { .e = e, .b = b, .dz = dout, .hidden = hidden };
+  dropout_rows(dout, d, b->tokens, hidden);
+  if (!norm_back(&e->norm, kept, dout, NULL, &NO_DROPOUT, b->tokens) ||
+      !wanted_words(&j) ||
+      !wanted_gradient(e->position, &j.dposition) ||
+      !wanted_gradient(e->type, &j.dtype))
+    return false;
+  pool_run((hidden + COLUMNS_A_TASK - 1) / COLUMNS_A_TASK, scatter_columns,
+           &j);
+  return true;
+}
+
+/* }======== */

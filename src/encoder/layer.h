@@ -1,0 +1,77 @@
+/*
+** One layer of a BERT encoder (Devlin et al. 2019; Vaswani et al. 2017).
+**
+**   h   = LayerNorm(x + dropout(attention(x) Wo' + bo))
+**   out = LayerNorm(h + dropout(act(h Wi' + bi) W2' + b2))
+**
+** Kept for the backward: Q, K, V, the context, the log-sum-exp of each row
+** of scores, both normalised sums, and what goes into act. The rest is made
+** again.
+*/
+#ifndef lunula_layer_h
+#define lunula_layer_h
+
+#include "batch.h"
+#include "config.h"
+#include "linear.h"
+#include "norm.h"
+
+#pragma GCC visibility push(hidden)
+
+enum { QKV = 3 };
+
+typedef struct Layer {
+  Linear qkv;             /* all three at once: [3 hidden, hidden] */
+  Linear part[QKV];       /* query, key, value: views of qkv */
+  Linear attention_output;
+  LayerNorm attention_norm;
+  Linear intermediate, output;
+  LayerNorm output_norm;
+} Layer;
+
+typedef struct LayerKept {
+  float *qkv;      /* [tokens, 3 hidden] */
+  float *lse;      /* [tokens, heads] */
+  float *context;  /* [tokens, hidden] */
+  float *inner;    /* [tokens, intermediate], what goes into act */
+  NormKept attention_norm, output_norm;
+} LayerKept;
+
+typedef struct LayerDropout {
+  Dropout attention, attention_output, output;
+} LayerDropout;
+
+/* Buffers that a layer uses up; shared by all layers. */
+typedef struct LayerScratch {
+  float *h;          /* [tokens, hidden] */
+  float *y;          /* [tokens, hidden] */
+  float *g;          /* [tokens, intermediate] */
+  float *dg;         /* [tokens, intermediate], backward only */
+  float *dqkv;       /* [tokens, 3 hidden], backward only */
+  float *attention;  /* [attention_scratch] */
+  Arithmetic arithmetic;
+} LayerScratch;
+
+typedef struct LayerCall {
+  const EncoderConfig *config;
+  const Batch *batch;
+  const Layer *layer;
+  const LayerKept *kept;
+  LayerDropout dropout;
+  const LayerScratch *scratch;
+} LayerCall;
+
+/* x, out [tokens, hidden]; out may be x */
+void layer_forward(const LayerCall *c, const float *x, float *out);
+
+/* Turns dx from the gradient of out into that of x, and adds to those of the
+   parameters. `x` is filled in by `again`, late, so that it can share memory;
+   with below = false nothing under this layer wants a gradient and dx is left
+   undefined. false: no memory */
+typedef void (*InputAgain)(void *ctx, float *x);
+bool layer_back(const LayerCall *c, float *dx, InputAgain again, void *ctx,
+                bool below);
+
+#pragma GCC visibility pop
+
+#endif

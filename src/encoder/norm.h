@@ -1,0 +1,51 @@
+/*
+** "Add & Norm": the end of each half of a layer.
+**
+**   forward   z = residual + dropout(y + bias),  out = LayerNorm(z)
+**   backward  from dout: dz (for the residual), dy = dropout's dz
+**
+** Kept between the two: z normalised, and 1 / sigma of each row. The output
+** and the dropout mask are made again.
+*/
+#ifndef lunula_norm_h
+#define lunula_norm_h
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../kernel/rows.h"
+#include "../tensor/tensor.h"
+
+#pragma GCC visibility push(hidden)
+
+typedef struct LayerNorm {
+  Tensor *weight, *bias;  /* [width] */
+  float eps;
+} LayerNorm;
+
+typedef struct NormKept {
+  float *normal;   /* [rows, width] */
+  float *inverse;  /* [rows] */
+} NormKept;
+
+/* out = LayerNorm(residual + dropout(y + bias)). bias or residual may be
+   NULL; y is used up unless it is kept->normal. */
+void norm_forward(const LayerNorm *norm, const NormKept *kept, float *out,
+                  float *y, const float *bias, const float *residual,
+                  const Dropout *d, int64_t rows);
+
+/* the same output again */
+void norm_again(const LayerNorm *norm, const NormKept *kept, float *out,
+                int64_t rows);
+
+/* dz from dout (in place); dy = dz through the dropout unless dy is NULL.
+   Adds to the gradients of weight and bias. false: no memory */
+bool norm_back(const LayerNorm *norm, const NormKept *kept, float *dz,
+               float *dy, const Dropout *d, int64_t rows);
+
+/* x = dropout(x), or the way back through it; x [rows, width] */
+void dropout_rows(float *x, const Dropout *d, int64_t rows, int64_t width);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,47 @@
+/*
+** The parameters of an encoder: where they are, and what they are called.
+*/
+#ifndef lunula_parameters_h
+#define lunula_parameters_h
+
+#include "config.h"
+#include "embeddings.h"
+#include "layer.h"
+
+#pragma GCC visibility push(hidden)
+
+enum { NAME_SIZE = 80 };
+
+typedef struct Parameter {
+  char name[NAME_SIZE];
+  Tensor **slot;   /* the field that holds it */
+  Tensor *fused;   /* the buffer that it is a view of; or NULL */
+} Parameter;
+
+typedef struct Parameters {
+  Embeddings embeddings;
+  Layer *layer;    /* [num_hidden_layers] */
+  int64_t layers;
+  Parameter *list;
+  int count;
+} Parameters;
+
+/* false: no memory; parameters_free is owed in any case */
+bool parameters_init(Parameters *p, const EncoderConfig *c);
+void parameters_free(Parameters *p);
+
+/* makes t parameter i; see encoder_set */
+bool parameters_set(Parameters *p, int i, Tensor *t);
+
+/* packs the weights of a layer where they changed, with `back` for the
+   backward too; false: no memory */
+bool layer_pack(Layer *l, Precision p, bool back);
+void layer_unpack(Layer *l);
+
+/* does any parameter of the layer, or of the embeddings, want a gradient? */
+bool layer_wants(const Layer *l);
+bool embeddings_want(const Embeddings *e);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,32 @@
+/*
+** OpenBLAS behind our own names. See blas.h.
+*/
+#include "blas.h"
+
+#include <assert.h>
+#include <cblas.h>
+#include <pthread.h>
+
+/* OpenBLAS built without threads can't be called from several at once */
+static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+static bool serial;
+
+
+void blas_init(void) {
+  serial = openblas_get_parallel() == OPENBLAS_SEQUENTIAL;
+  openblas_set_num_threads(1);
+}
+
+
+void blas_sgemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k,
+                float alpha, const float *a, int64_t lda, const float *b,
+                int64_t ldb, float beta, float *c, int64_t ldc) {
+  assert(m <= BLAS_LARGEST && n <= BLAS_LARGEST && k <= BLAS_LARGEST);
+  assert(lda <= BLAS_LARGEST && ldb <= BLAS_LARGEST && ldc <= BLAS_LARGEST);
+  if (serial) pthread_mutex_lock(&one_at_a_time);
+  cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans,
+              tb ? CblasTrans : CblasNoTrans, (blasint)m, (blasint)n,
+              (blasint)k, alpha, a, (blasint)lda, b, (blasint)ldb, beta, c,
+              (blasint)ldc);
+  if (serial) pthread_mutex_unlock(&one_at_a_time);
+}

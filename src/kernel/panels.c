@@ -1,0 +1,117 @@
+/*
+** The panel kernels for each instruction set, and the choice among them.
+** See panels.h.
+*/
+#include "panels.h"
+
+#include <math.h>
+#include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include "../base/cpu.h"
+
+#define JOIN_(a, b)  a##_##b
+#define JOIN(a, b)  JOIN_(a, b)
+
+enum { PIECE = 256 };  /* of a row, rounded at once; even */
+
+static inline float bits_float(uint32_t u) {
+  float x;
+  memcpy(&x, &u, sizeof x);
+  return x;
+}
+
+
+/* the floats of a pair, for processors that cannot multiply pairs */
+#define EVEN(pair)  ((pair) << 16)
+#define ODD(pair)   ((pair) & 0xFFFF0000u)
+
+
+/* {======== portable: a lane at a time, fused by the C library ======== */
+
+#define LEVEL    scalar
+#define WIDTH    1
+#define ROWS     4
+#define VECTORS  4
+#define TARGET
+#define DOT(sum, a, b) \
+  ((sum)[0] = fmaf(bits_float(EVEN(a)), bits_float(EVEN((b)[0])), \
+                   fmaf(bits_float(ODD(a)), bits_float(ODD((b)[0])), \
+                        (sum)[0])))
+#include "panels_impl.h"
+#undef LEVEL
+#undef WIDTH
+#undef ROWS
+#undef VECTORS
+#undef TARGET
+#undef DOT
+
+/* }======== */
+
+
+#if defined(__x86_64__)
+
+#define LEVEL    avx2
+#define WIDTH    8
+#define ROWS     6
+#define VECTORS  2
+#define TARGET   __attribute__((target("avx2,fma")))
+#define DOT(sum, a, b) \
+  ((sum) = (V)_mm256_fmadd_ps( \
+     (__m256)_mm256_set1_epi32((int)EVEN(a)), (__m256)EVEN(b), \
+     _mm256_fmadd_ps((__m256)_mm256_set1_epi32((int)ODD(a)), \
+                     (__m256)ODD(b), (__m256)(sum))))
+#include "panels_impl.h"
+#undef LEVEL
+#undef WIDTH
+#undef ROWS
+#undef VECTORS
+#undef TARGET
+#undef DOT
+
+#define LEVEL    avx512
+#define WIDTH    16
+#define ROWS     6
+#define VECTORS  4
+#define TARGET   __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#define DOT(sum, a, b) \
+  ((sum) = (V)_mm512_fmadd_ps( \
+     (__m512)_mm512_set1_epi32((int)EVEN(a)), (__m512)EVEN(b), \
+     _mm512_fmadd_ps((__m512)_mm512_set1_epi32((int)ODD(a)), \
+                     (__m512)ODD(b), (__m512)(sum))))
+#include "panels_impl.h"
+#undef LEVEL
+#undef TARGET
+#undef DOT
+
+#define LEVEL    avx512bf16
+#define TARGET \
+  __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
+#define DOT(sum, a, b) \
+  ((sum) = (V)_mm512_dpbf16_ps((__m512)(sum), \
+                               (__m512bh)_mm512_set1_epi32((int)(a)), \
+                               (__m512bh)(b)))
+#include "panels_impl.h"
+#undef LEVEL
+#undef WIDTH
+#undef ROWS
+#undef VECTORS
+#undef TARGET
+#undef DOT
+
+#endif
+
+
+const PanelKernels *panel_kernels(void) {
+  static const PanelKernels *const kernels[CPU_LEVELS] = {
+    [CPU_SCALAR]     = &kernels_scalar,
+#if defined(__x86_64__)
+    [CPU_AVX2]       = &kernels_avx2,
+    [CPU_AVX512]     = &kernels_avx512,
+    [CPU_AVX512BF16] = &kernels_avx512bf16,
+#endif
+  };
+  return kernels[cpu_level()];
+}

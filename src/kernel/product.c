@@ -1,0 +1,227 @@
+/*
+** Matrix products over the pool. See product.h.
+*/
+#include "product.h"
+
+#include "../base/clock.h"
+#include "../base/cpu.h"
+#include "../base/pool.h"
+
+enum {
+  BLOCK_ROWS = 48,     /* rows of c in a task: a block of a stays in L1 or L2 */
+  BLOCK_PANELS = 6,    /* panels of b in a task */
+  DEPTH_UNITS = 512,   /* of a long sum: a piece of a panel stays in L2 */
+  ROUND_ROWS = 32,
+  TURN_PIECE = 64      /* of a row, turned into columns at once */
+};
+
+/* c [m, n] cut into tasks of `block` rows and some panels */
+typedef struct Product {
+  Element element;
+  float *c;
+  bool add;
+  Operand a, b;
+  int64_t a_block;      /* units from one block of rows to the next */
+  int64_t b_panel;      /* units from one panel to the next */
+  int64_t m, n, units;
+  int64_t piece;        /* units summed before c is written */
+  int64_t block, group, across;  /* group: panels; across: groups in a row */
+} Product;
+
+typedef struct Packing {
+  uint32_t *out;
+  const float *x;       /* rows `stride` apart */
+  int64_t stride, columns, depth;
+} Packing;
+
+
+static int64_t least(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
+
+static int64_t pieces(int64_t size, int64_t each) {
+  return (size + each - 1) / each;
+}
+
+
+bool product_has_fp32(int64_t columns, int64_t depth) {
+  return cpu_level() >= CPU_AVX512 && columns % PANEL_COLUMNS == 0 &&
+         depth % PANEL_COLUMNS == 0;
+}
+
+
+/* rounding and packing are what a product costs, too */
+static void run(int64_t n, PoolTask task, void *ctx) {
+  ClockPart before = clock_enter(CLOCK_GEMM);
+  pool_run(n, task, ctx);
+  clock_leave(before);
+}
+
+
+/* {======== rounding and packing ======== */
+
+typedef struct Rounding {
+  Bf16 *out;
+  const float *x;
+  int64_t n;
+} Rounding;
+
+
+static void round_some(void *ctx, int64_t first, int64_t rows) {
+  const Rounding *r = ctx;
+  int64_t step = bf16_step(r->n);
+  panel_kernels()->round_rows(r->out + first * step, step,
+                              r->x + first * r->n, r->n, rows, r->n);
+}
+
+
+void product_round(Bf16 *out, const float *x, int64_t rows, int64_t n) {
+  Rounding r = { out, x, n };
+  ClockPart before = clock_enter(CLOCK_GEMM);
+  pool_rows(rows, ROUND_ROWS, round_some, &r);
+  clock_leave(before);
+}
+
+
+static void pack_rows_bf16(void *ctx, int64_t i) {
+  const Packing *p = ctx;
+  panel_kernels()->pack_rows(p->out + i * panel_size(ELEMENT_BF16, p->depth),
+                             p->x, p->stride, i, p->columns, p->depth);
+}
+
+
+/* rows become columns, a piece at a time so that both sides stay in L1 */
+static void pack_rows_fp32(void *ctx, int64_t i) {
+  const Packing *p = ctx;
+  float *panel = (float *)p->out + i * panel_size(ELEMENT_FP32, p->depth);
+  int64_t columns = least(PANEL_COLUMNS, p->columns - i * PANEL_COLUMNS);
+  for (int64_t d = 0; d < p->depth; d += TURN_PIECE)
+    for (int64_t c = 0; c < columns; c++) {
+      const float *row = p->x + (i * PANEL_COLUMNS + c) * p->stride;
+      int64_t end = least(d + TURN_PIECE, p->depth);
+      for (int64_t k = d; k < end; k++)
+        panel[k * PANEL_COLUMNS + c] = row[k];
+    }
+}
+
+
+static void pack_columns_bf16(void *ctx, int64_t i) {
+  const Packing *p = ctx;
+  panel_kernels()->pack_columns(p->out +
+                                i * panel_size(ELEMENT_BF16, p->depth),
+                                p->x, p->stride, i, p->columns, p->depth);
+}
+
+
+void product_pack_rows(Element e, uint32_t *panels, const float *x,
+                       int64_t columns, int64_t depth) {
+  Packing p = { panels, x, depth, columns, depth };
+  run(panel_count(columns),
+      e == ELEMENT_BF16 ? pack_rows_bf16 : pack_rows_fp32, &p);
+}
+
+
+void product_pack_columns(uint32_t *panels, const float *x, int64_t stride,
+                          int64_t columns, int64_t depth) {
+  Packing p = { panels, x, stride, columns, depth };
+  run(panel_count(columns), pack_columns_bf16, &p);
+}
+
+/* }======== */
+
+
+/* {======== products ======== */
+
+static void product_panel(const Product *p, int64_t block, int64_t panel) {
+  int64_t row = block * p->block, column = panel * PANEL_COLUMNS;
+  Operand a = { p->a.at + block * p->a_block, p->a.step, p->a.unit_step };
+  Operand b = { p->b.at + panel * p->b_panel, 1, p->b.unit_step };
+  for (int64_t u = 0; u < p->units; u += p->piece) {
+    int64_t n = least(p->piece, p->units - u);
+    panel_kernels()->product[p->element](
+      p->c + row * p->n + column, p->n, p->add || u > 0, &a, &b,
+      least(p->block, p->m - row), least(PANEL_COLUMNS, p->n - column), n);
+    a.at += n * a.unit_step;
+    b.at += n * b.unit_step;
+  }
+}
+
+
+static void product_task(void *ctx, int64_t i) {
+  const Product *p = ctx;
+  int64_t panel = i % p->across * p->group;
+  int64_t end = least(panel + p->group, panel_count(p->n));
+  for (; panel < end; panel++) product_panel(p, i / p->across, panel);
+}
+
+
+static void multiply(Product *p) {
+  if (p->m == 0 || p->n == 0) return;
+  p->across = pieces(panel_count(p->n), p->group);
+  run(pieces(p->m, p->block) * p->across, product_task, p);
+}
+
+
+/* an even number of blocks of about BLOCK_ROWS: two threads end together */
+static int64_t block_rows(int64_t m) {
+  int64_t blocks = (pieces(m, BLOCK_ROWS) + 1) / 2 * 2;
+  return m > 0 ? pieces(m, blocks) : 1;
+}
+
+
+/* c (+)= a b: the rows of a, each `step` units */
+static void multiply_rows(Element e, float *c, bool add, const void *a,
+                          int64_t step, Operand b, int64_t b_panel,
+                          int64_t m, int64_t n, int64_t k) {
+  int64_t block = block_rows(m), units = panel_units(e, k);
+  Product p = {
+    .element = e, .c = c, .add = add, .a = { a, step, 1 }, .b = b,
+    .a_block = block * step, .b_panel = b_panel,
+    .m = m, .n = n, .units = units, .piece = units,
+    .block = block, .group = BLOCK_PANELS };
+  multiply(&p);
+}
+
+
+void product_rows(Element e, float *c, bool add, const void *a,
+                  const uint32_t *panels, int64_t m, int64_t n, int64_t k) {
+  int64_t step = e == ELEMENT_BF16 ? bf16_step(k) / 2 : k;
+  multiply_rows(e, c, add, a, step, (Operand){ panels, 1, PANEL_COLUMNS },
+                panel_size(e, k), m, n, k);
+}
+
+
+void product_plain(float *c, bool add, const float *a, const float *b,
+                   int64_t m, int64_t n, int64_t k) {
+  multiply_rows(ELEMENT_FP32, c, add, a, k,
+                (Operand){ (const void *)b, 1, n }, PANEL_COLUMNS, m, n, k);
+}
+
+
+void product_columns(float *c, const uint32_t *a, const uint32_t *b,
+                     int64_t m, int64_t n, int64_t depth) {
+  int64_t size = panel_size(ELEMENT_BF16, depth);
+  Product p = {
+    .element = ELEMENT_BF16, .c = c, .add = true,
+    .a = { a, 1, PANEL_COLUMNS }, .b = { b, 1, PANEL_COLUMNS },
+    .a_block = size, .b_panel = size,
+    .m = m, .n = n, .units = panel_units(ELEMENT_BF16, depth),
+    .piece = DEPTH_UNITS, .block = PANEL_COLUMNS, .group = 1 };
+  multiply(&p);
+}
+
+
+void product_columns_plain(float *c, const float *a, int64_t stride,
+                           const float *b, int64_t m, int64_t n,
+                           int64_t depth) {
+  Product p = {
+    .element = ELEMENT_FP32, .c = c, .add = true,
+    .a = { (const void *)a, 1, stride }, .b = { (const void *)b, 1, n },
+    .a_block = BLOCK_ROWS, .b_panel = PANEL_COLUMNS,
+    .m = m, .n = n, .units = depth, .piece = DEPTH_UNITS,
+    .block = BLOCK_ROWS, .group = 1 };
+  multiply(&p);
+}
+
+/* }======== */

@@ -1,0 +1,56 @@
+/*
+** Matrix products by our own kernels, and packing for them, cut over the
+** pool. See panels.h for the layouts. Work is cut by the sizes alone: the
+** same bits for any number of threads.
+*/
+#ifndef lunula_product_h
+#define lunula_product_h
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "panels.h"
+
+#pragma GCC visibility push(hidden)
+
+/* are products of float32 of these sizes better done here than by OpenBLAS?
+   Only on wide vectors, and for whole panels, which need no packing. */
+bool product_has_fp32(int64_t columns, int64_t depth);
+
+/* elements of a row of bf16 that takes n: even, and whole cache lines */
+static inline int64_t bf16_step(int64_t n) {
+  return (n + 31) / 32 * 32;
+}
+
+/* out [rows, bf16_step(n)] from x [rows, n] */
+void product_round(Bf16 *out, const float *x, int64_t rows, int64_t n);
+
+/* panels of x [columns, depth], for products with its transpose */
+void product_pack_rows(Element e, uint32_t *panels, const float *x,
+                       int64_t columns, int64_t depth);
+/* bf16 panels of x [depth, columns], rows `stride` apart */
+void product_pack_columns(uint32_t *panels, const float *x, int64_t stride,
+                          int64_t columns, int64_t depth);
+
+/* c (+)= a b, c [m, n]; a [m, k], and packed panels of b with n columns and
+   depth k. bf16: a is from product_round. */
+void product_rows(Element e, float *c, bool add, const void *a,
+                  const uint32_t *panels, int64_t m, int64_t n, int64_t k);
+
+/* c (+)= a b in float32, b [k, n] as it lies; n in whole panels */
+void product_plain(float *c, bool add, const float *a, const float *b,
+                   int64_t m, int64_t n, int64_t k);
+
+/* c += a' b, c [m, n]: bf16 panels of a with m columns, of b with n, both of
+   this depth */
+void product_columns(float *c, const uint32_t *a, const uint32_t *b,
+                     int64_t m, int64_t n, int64_t depth);
+/* the same in float32: a [depth, m] with rows `stride` apart, b [depth, n];
+   n in whole panels */
+void product_columns_plain(float *c, const float *a, int64_t stride,
+                           const float *b, int64_t m, int64_t n,
+                           int64_t depth);
+
+#pragma GCC visibility pop
+
+#endif

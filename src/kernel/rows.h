@@ -1,0 +1,97 @@
+/*
+** Row kernels: what a BERT encoder does to its activations between matrix
+** products. One body (rows_impl.h) compiled for each instruction set.
+**
+** All matrices are contiguous float32 rows, [rows, width]. A kernel runs on
+** the thread that calls it; callers cut rows or columns for the pool. Rows
+** are independent and sums run in a fixed order, so that a result depends on
+** the instruction set but never on how rows were cut.
+*/
+#ifndef lunula_rows_h
+#define lunula_rows_h
+
+#include <stdint.h>
+
+#include "../base/rng.h"
+
+#pragma GCC visibility push(hidden)
+
+typedef enum Activation {
+  ACT_GELU,       /* x Phi(x), Phi the normal distribution function */
+  ACT_GELU_TANH,  /* its approximation by tanh (Hendrycks & Gimpel 2016) */
+  ACT_RELU,
+  ACTIVATIONS
+} Activation;
+
+/* Dropout: an element is kept when its random number is at least p. Numbers
+   come in groups of 64 from 16 blocks of the stream: number 16 w + b of a
+   group is word w of block b. A row of its own owns row_blocks(width)
+   blocks. */
+typedef struct Dropout {
+  float p;   /* 0: nothing is dropped */
+  Rng rng;   /* seed and purpose; its position is not used */
+} Dropout;
+
+static inline uint64_t row_blocks(int64_t width) {
+  return (uint64_t)((width + 63) / 64) * 16;
+}
+
+typedef struct LayerNormRows {
+  const float *weight, *bias;  /* [width] */
+  float eps;
+  float *normal;               /* [rows, width], out: (z - mean) / sigma */
+  float *inverse;              /* [rows], out: 1 / sigma */
+} LayerNormRows;
+
+typedef struct RowKernels {
+  /* y += bias; bias [width] */
+  void (*add_bias)(float *y, const float *bias, int64_t rows, int64_t width);
+
+  /* u += bias; out = act(u); out may be u */
+  void (*activate)(Activation act, float *out, float *u, const float *bias,
+                   int64_t rows, int64_t width);
+  /* from u (bias added) and dout: out = act(u), dout *= act'(u) */
+  void (*activate_back)(Activation act, float *out, const float *u,
+                        float *dout, int64_t rows, int64_t width);
+
+  /* x = 0 where dropped, x / (1 - p) where kept, for n elements whose random
+     numbers begin at first_block, a multiple of 16 */
+  void (*dropout)(float *x, const Dropout *d, uint64_t first_block,
+                  int64_t n);
+  /* to += scale * from */
+  void (*add_scaled)(float *to, const float *from, float scale, int64_t n);
+
+  /* LayerNorm: normal, inverse, out = normal * weight + bias. z may be
+     n->normal. */
+  void (*layer_norm)(float *out, const float *z, const LayerNormRows *n,
+                     int64_t rows, int64_t width);
+  /* out = normal * weight + bias, again from what was kept */
+  void (*layer_norm_again)(float *out, const LayerNormRows *n, int64_t rows,
+                           int64_t width);
+  /* dz from dout, normal, inverse and weight; dz may be dout */
+  void (*layer_norm_back)(float *dz, const float *dout,
+                          const LayerNormRows *n, int64_t rows,
+                          int64_t width);
+
+  /* s = softmax(scale * s), one row; returns log sum exp(scale * s) */
+  float (*softmax)(float *s, float scale, int64_t n);
+  /* the same probabilities from the raw s and what softmax returned */
+  void (*softmax_again)(float *s, float scale, float lse, int64_t n);
+  /* dp = scale * p * (dp - sum(dp * p)), one row */
+  void (*softmax_back)(float *dp, const float *p, float scale, int64_t n);
+
+  /* sum[c] += x[r, c] over the rows, for the columns given; `stride` is the
+     distance between rows */
+  void (*column_sums)(float *sum, const float *x, int64_t rows,
+                      int64_t stride, int64_t columns);
+  /* sum[c] += x[r, c] * y[r, c] */
+  void (*column_products)(float *sum, const float *x, const float *y,
+                          int64_t rows, int64_t stride, int64_t columns);
+} RowKernels;
+
+/* those of the processor's level (base/cpu.h) */
+const RowKernels *row_kernels(void);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,465 @@
+/*
+** The body of the row kernels, included once for each instruction set with
+**   LEVEL   its name, the suffix of every function here
+**   WIDTH   floats in a vector
+**   TARGET  the attribute that lets the compiler use it
+**   MULTIPLY_EVEN(a, b)  the 64-bit products of b and the even lanes of a
+**
+** Written with the vector types of GCC and Clang: one text serves every
+** width. A row's last vector is filled up with a neutral value and stored in
+** part.
+*/
+
+#define FN(name)  JOIN(name, LEVEL)
+#define V         FN(Vector)
+#define VI        FN(Integers)
+#define VU        FN(Unsigned)
+#define VL        FN(Long)
+#define INLINE    static inline __attribute__((always_inline)) TARGET
+#define KERNEL    static TARGET
+
+typedef float    V  __attribute__((vector_size(4 * WIDTH)));
+typedef int32_t  VI __attribute__((vector_size(4 * WIDTH)));
+typedef uint32_t VU __attribute__((vector_size(4 * WIDTH)));
+typedef uint64_t VL __attribute__((vector_size(4 * WIDTH)));
+
+
+/* {======== vectors ======== */
+
+/* memcpy of a whole vector compiles to one unaligned load */
+INLINE V FN(load)(const float *p) {
+  V v;
+  memcpy(&v, p, sizeof v);
+  return v;
+}
+
+
+INLINE void FN(store)(float *p, V v) {
+  memcpy(p, &v, sizeof v);
+}
+
+
+INLINE V FN(splat)(float x) {
+  return x - (V){ 0 };
+}
+
+
+/* the first n < WIDTH elements; the others are `fill` */
+INLINE V FN(load_part)(const float *p, int64_t n, float fill) {
+  V v = FN(splat)(fill);
+  memcpy(&v, p, (size_t)n * sizeof *p);
+  return v;
+}
+
+
+INLINE V FN(get)(const float *p, int64_t left, float fill) {
+  return left >= WIDTH ? FN(load)(p) : FN(load_part)(p, left, fill);
+}
+
+
+INLINE void FN(put)(float *p, V v, int64_t left) {
+  if (left >= WIDTH) FN(store)(p, v);
+  else memcpy(p, &v, (size_t)left * sizeof *p);
+}
+
+
+INLINE V FN(choose)(VI mask, V yes, V no) {
+  return (V)((mask & (VI)yes) | (~mask & (VI)no));
+}
+
+
+INLINE V FN(larger)(V a, V b) {
+  return FN(choose)(a > b, a, b);
+}
+
+
+INLINE float FN(sum)(V v) {
+  float s = 0;
+  for (int i = 0; i < WIDTH; i++) s += v[i];
+  return s;
+}
+
+
+INLINE float FN(largest)(V v) {
+  float m = v[0];
+  for (int i = 1; i < WIDTH; i++) m = v[i] > m ? v[i] : m;
+  return m;
+}
+
+/* }======== */
+
+
+/* {======== functions ======== */
+
+/* exp, by the range reduction and polynomial of Cephes' expf (Moshier);
+   below -87.3 the result stays at the smallest normal number */
+INLINE V FN(exp)(V x) {
+  const float magic = 0x1.8p23f;  /* adding it rounds to an integer */
+  x = FN(choose)(x < -87.33654f, FN(splat)(-87.33654f), x);
+  x = FN(choose)(x > 88.37626f, FN(splat)(88.37626f), x);
+  V n = (x * 1.44269504f + magic) - magic;
+  V r = x - n * 0.693359375f + n * 2.12194440e-4f;
+  V p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * (r * r) + r + 1.0f;
+  VI power = (__builtin_convertvector(n, VI) + 127) << 23;
+  return p * (V)power;
+}
+
+
+/* Phi(x), the normal distribution function: erfc(z) exp(z^2) = t q(t) with
+   t = 1 / (1 + z / 2) and q of spec/fixtures/erfcx.py, a relative error of
+   2e-7; gaussian is set to exp(-x^2 / 2) */
+INLINE V FN(normal_cdf)(V x, V *gaussian) {
+  V z = FN(larger)(x, -x) * 0.70710678f;
+  V t = 1.0f / (1.0f + 0.5f * z);
+  V q = t * 0.0431954333f - 0.234733593f;
+  q = q * t + 0.493694932f;
+  q = q * t - 0.454973988f;
+  q = q * t + 0.132177044f;
+  q = q * t - 0.0592113578f;
+  q = q * t + 0.0934624344f;
+  q = q * t + 0.175315976f;
+  q = q * t + 0.246884575f;
+  q = q * t + 0.282093754f;
+  q = q * t + 0.282094795f;
+  *gaussian = FN(exp)(-z * z);
+  V tail = 0.5f * t * q * *gaussian;
+  return FN(choose)(x < 0.0f, tail, 1.0f - tail);
+}
+
+
+INLINE V FN(tanh)(V x) {
+  return 1.0f - 2.0f / (FN(exp)(2.0f * x) + 1.0f);
+}
+
+
+#define SQRT_2_OVER_PI  0.79788456f
+#define GELU_CUBIC      0.044715f
+
+/* act(x); its derivative in *slope */
+INLINE V FN(act)(Activation act, V x, V *slope) {
+  if (act == ACT_GELU) {
+    V gaussian, cdf = FN(normal_cdf)(x, &gaussian);
+    *slope = cdf + x * gaussian * 0.39894228f;  /* 1 / sqrt(2 pi) */
+    return x * cdf;
+  }
+  if (act == ACT_GELU_TANH) {
+    V t = FN(tanh)(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x));
+    V inner = SQRT_2_OVER_PI * (1.0f + 3 * GELU_CUBIC * x * x);
+    *slope = 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * inner;
+    return 0.5f * x * (1.0f + t);
+  }
+  V zero = { 0 };
+  *slope = FN(choose)(x > 0.0f, FN(splat)(1), zero);
+  return FN(choose)(x > 0.0f, x, zero);
+}
+
+/* }======== */
+
+
+KERNEL void FN(add_bias)(float *y, const float *bias, int64_t rows,
+                         int64_t width) {
+  for (int64_t r = 0; r < rows; r++, y += width)
+    for (int64_t c = 0; c < width; c += WIDTH) {
+      int64_t left = width - c;
+      FN(put)(y + c, FN(get)(y + c, left, 0) + FN(get)(bias + c, left, 0),
+              left);
+    }
+}
+
+
+INLINE void FN(activate_as)(Activation act, float *out, float *u,
+                            const float *bias, int64_t rows, int64_t width) {
+  for (int64_t r = 0; r < rows; r++, u += width, out += width)
+    for (int64_t c = 0; c < width; c += WIDTH) {
+      int64_t left = width - c;
+      V slope, x = FN(get)(u + c, left, 0) + FN(get)(bias + c, left, 0);
+      FN(put)(u + c, x, left);
+      FN(put)(out + c, FN(act)(act, x, &slope), left);
+    }
+}
+
+
+KERNEL void FN(activate)(Activation act, float *out, float *u,
+                         const float *bias, int64_t rows, int64_t width) {
+  switch (act) {  /* a constant in each call, so that no loop asks again */
+    case ACT_GELU:
+      FN(activate_as)(ACT_GELU, out, u, bias, rows, width);
+      break;
+    case ACT_GELU_TANH:
+      FN(activate_as)(ACT_GELU_TANH, out, u, bias, rows, width);
+      break;
+    default:
+      FN(activate_as)(ACT_RELU, out, u, bias, rows, width);
+  }
+}
+
+
+INLINE void FN(activate_back_as)(Activation act, float *out, const float *u,
+                                 float *dout, int64_t n) {
+  for (int64_t i = 0; i < n; i += WIDTH) {
+    V slope, y = FN(act)(act, FN(get)(u + i, n - i, 0), &slope);
+    FN(put)(out + i, y, n - i);
+    FN(put)(dout + i, FN(get)(dout + i, n - i, 0) * slope, n - i);
+  }
+}
+
+
+KERNEL void FN(activate_back)(Activation act, float *out, const float *u,
+                              float *dout, int64_t rows, int64_t width) {
+  switch (act) {
+    case ACT_GELU:
+      FN(activate_back_as)(ACT_GELU, out, u, dout, rows * width);
+      break;
+    case ACT_GELU_TANH:
+      FN(activate_back_as)(ACT_GELU_TANH, out, u, dout, rows * width);
+      break;
+    default:
+      FN(activate_back_as)(ACT_RELU, out, u, dout, rows * width);
+  }
+}
+
+
+/* {======== dropout ======== */
+
+INLINE void FN(wide_multiply)(VU a, uint32_t b, VU *high, VU *low) {
+  VL even = (VL)MULTIPLY_EVEN(a, b);
+  VL odd = (VL)MULTIPLY_EVEN((VU)((VL)a >> 32), b);
+  *low = (VU)((even & 0xFFFFFFFFu) | odd << 32);
+  *high = (VU)(even >> 32 | (odd & 0xFFFFFFFF00000000u));
+}
+
+
+/* Philox4x32-10 as in base/rng.c, block `first` and those after it in the
+   lanes; they differ in the lower word alone */
+INLINE void FN(philox)(const Rng *rng, uint64_t first, VU out[4]) {
+  uint32_t k0 = (uint32_t)rng->seed, k1 = (uint32_t)(rng->seed >> 32);
+  out[0] = (uint32_t)first - (VU){ 0 };
+  for (int i = 0; i < WIDTH; i++) out[0][i] += (uint32_t)i;
+  out[1] = (uint32_t)(first >> 32) - (VU){ 0 };
+  out[2] = rng->purpose - (VU){ 0 };
+  out[3] = (VU){ 0 };
+  for (int i = 0; i < 10; i++) {
+    VU high0, low0, high1, low1;
+    FN(wide_multiply)(out[0], 0xD2511F53u, &high0, &low0);
+    FN(wide_multiply)(out[2], 0xCD9E8D57u, &high1, &low1);
+    out[0] = high1 ^ out[1] ^ k0; out[1] = low1;
+    out[2] = high0 ^ out[3] ^ k1; out[3] = low0;
+    k0 += 0x9E3779B9u; k1 += 0xBB67AE85u;
+  }
+}
+
+
+/* the 64 numbers of 16 blocks, or those of them that are left */
+INLINE void FN(drop_group)(float *x, const Dropout *d, uint64_t block,
+                           int64_t left) {
+  VU word[4];
+  V scale = FN(splat)(1 / (1 - d->p)), zero = { 0 };
+  for (int first = 0; first < 16 && first < left; first += WIDTH) {
+    FN(philox)(&d->rng, block + (uint64_t)first, word);
+    for (int w = 0; w < 4; w++) {
+      int64_t at = 16 * w + first;
+      V u = __builtin_convertvector((VI)(word[w] >> 8), V) * 0x1p-24f;
+      if (at >= left) break;
+      V v = FN(get)(x + at, left - at, 0) * scale;
+      FN(put)(x + at, FN(choose)(u < d->p, zero, v), left - at);
+    }
+  }
+}
+
+
+KERNEL void FN(dropout)(float *x, const Dropout *d, uint64_t first_block,
+                        int64_t n) {
+  for (int64_t i = 0; i < n; i += 64)
+    FN(drop_group)(x + i, d, first_block + (uint64_t)i / 4, n - i);
+}
+
+/* }======== */
+
+
+KERNEL void FN(add_scaled)(float *to, const float *from, float scale,
+                           int64_t n) {
+  for (int64_t i = 0; i < n; i += WIDTH)
+    FN(put)(to + i, FN(get)(to + i, n - i, 0) +
+            scale * FN(get)(from + i, n - i, 0), n - i);
+}
+
+
+/* {======== LayerNorm ======== */
+
+/* Two passes: the mean, then the variance around it. The mean is rounded, so
+   what is left of it, the mean of the differences, is taken off too (Chan et
+   al. 1983, the corrected two-pass algorithm). */
+INLINE void FN(moments)(const float *z, int64_t width, float *mean,
+                        float *shift, float *variance) {
+  V s = { 0 };
+  for (int64_t c = 0; c < width; c += WIDTH)
+    s += FN(get)(z + c, width - c, 0);
+  *mean = FN(sum)(s) / (float)width;
+  V rest = { 0 };
+  s = (V){ 0 };
+  for (int64_t c = 0; c < width; c += WIDTH) {
+    V d = FN(get)(z + c, width - c, *mean) - *mean;
+    s += d * d;
+    rest += d;
+  }
+  *shift = FN(sum)(rest) / (float)width;
+  *variance = FN(sum)(s) / (float)width - *shift * *shift;
+  if (*variance < 0) *variance = 0;
+}
+
+
+KERNEL void FN(layer_norm_again)(float *out, const LayerNormRows *n,
+                                 int64_t rows, int64_t width) {
+  const float *x = n->normal;
+  for (int64_t r = 0; r < rows; r++, out += width, x += width)
+    for (int64_t c = 0; c < width; c += WIDTH) {
+      int64_t left = width - c;
+      FN(put)(out + c, FN(get)(x + c, left, 0) *
+              FN(get)(n->weight + c, left, 0) +
+              FN(get)(n->bias + c, left, 0), left);
+    }
+}
+
+
+KERNEL void FN(layer_norm)(float *out, const float *z,
+                           const LayerNormRows *n, int64_t rows,
+                           int64_t width) {
+  float *x = n->normal;
+  for (int64_t r = 0; r < rows; r++, z += width, x += width) {
+    float mean, shift, variance;
+    FN(moments)(z, width, &mean, &shift, &variance);
+    float inverse = 1 / sqrtf(variance + n->eps);
+    n->inverse[r] = inverse;
+    for (int64_t c = 0; c < width; c += WIDTH)
+      FN(put)(x + c, (FN(get)(z + c, width - c, 0) - mean - shift) * inverse,
+              width - c);
+  }
+  FN(layer_norm_again)(out, n, rows, width);
+}
+
+
+/* dx = dout * weight; dz = (dx - mean(dx) - x * mean(dx * x)) / sigma */
+KERNEL void FN(layer_norm_back)(float *dz, const float *dout,
+                                const LayerNormRows *n, int64_t rows,
+                                int64_t width) {
+  const float *x = n->normal;
+  for (int64_t r = 0; r < rows; r++, dz += width, dout += width, x += width) {
+    V s = { 0 }, sx = { 0 };
+    for (int64_t c = 0; c < width; c += WIDTH) {
+      int64_t left = width - c;
+      V dx = FN(get)(dout + c, left, 0) * FN(get)(n->weight + c, left, 0);
+      s += dx;
+      sx += dx * FN(get)(x + c, left, 0);
+    }
+    float mean = FN(sum)(s) / (float)width;
+    float mean_x = FN(sum)(sx) / (float)width;
+    for (int64_t c = 0; c < width; c += WIDTH) {
+      int64_t left = width - c;
+      V dx = FN(get)(dout + c, left, 0) * FN(get)(n->weight + c, left, 0);
+      V v = (dx - mean - FN(get)(x + c, left, 0) * mean_x) * n->inverse[r];
+      FN(put)(dz + c, v, left);
+    }
+  }
+}
+
+/* }======== */
+
+
+/* {======== softmax ======== */
+
+KERNEL float FN(softmax)(float *s, float scale, int64_t n) {
+  V m = FN(splat)(-INFINITY), total = { 0 };
+  for (int64_t i = 0; i < n; i += WIDTH)
+    m = FN(larger)(FN(get)(s + i, n - i, -INFINITY), m);
+  float most = FN(largest)(m), top = most * scale;
+  for (int64_t i = 0; i < n; i += WIDTH) {
+    V e = FN(exp)((FN(get)(s + i, n - i, -INFINITY) - most) * scale);
+    total += e;
+    FN(put)(s + i, e, n - i);
+  }
+  float sum = FN(sum)(total), inverse = 1 / sum;
+  for (int64_t i = 0; i < n; i += WIDTH)
+    FN(put)(s + i, FN(get)(s + i, n - i, 0) * inverse, n - i);
+  return top + logf(sum);
+}
+
+
+KERNEL void FN(softmax_again)(float *s, float scale, float lse, int64_t n) {
+  for (int64_t i = 0; i < n; i += WIDTH)
+    FN(put)(s + i, FN(exp)(FN(get)(s + i, n - i, 0) * scale - lse), n - i);
+}
+
+
+KERNEL void FN(softmax_back)(float *dp, const float *p, float scale,
+                             int64_t n) {
+  V s = { 0 };
+  for (int64_t i = 0; i < n; i += WIDTH)
+    s += FN(get)(dp + i, n - i, 0) * FN(get)(p + i, n - i, 0);
+  float dot = FN(sum)(s);
+  for (int64_t i = 0; i < n; i += WIDTH) {
+    V v = (FN(get)(dp + i, n - i, 0) - dot) * FN(get)(p + i, n - i, 0);
+    FN(put)(dp + i, v * scale, n - i);
+  }
+}
+
+/* }======== */
+
+
+/* {======== sums down the columns ======== */
+
+KERNEL void FN(column_sums)(float *sum, const float *x, int64_t rows,
+                            int64_t stride, int64_t columns) {
+  for (int64_t c = 0; c < columns; c += WIDTH) {
+    int64_t left = columns - c;
+    V s = { 0 };
+    for (int64_t r = 0; r < rows; r++)
+      s += FN(get)(x + r * stride + c, left, 0);
+    FN(put)(sum + c, FN(get)(sum + c, left, 0) + s, left);
+  }
+}
+
+
+KERNEL void FN(column_products)(float *sum, const float *x, const float *y,
+                                int64_t rows, int64_t stride,
+                                int64_t columns) {
+  for (int64_t c = 0; c < columns; c += WIDTH) {
+    int64_t left = columns - c;
+    V s = { 0 };
+    for (int64_t r = 0; r < rows; r++)
+      s += FN(get)(x + r * stride + c, left, 0) *
+           FN(get)(y + r * stride + c, left, 0);
+    FN(put)(sum + c, FN(get)(sum + c, left, 0) + s, left);
+  }
+}
+
+/* }======== */
+
+
+static const RowKernels FN(kernels) = {
+  .add_bias         = FN(add_bias),
+  .activate         = FN(activate),
+  .activate_back    = FN(activate_back),
+  .dropout          = FN(dropout),
+  .add_scaled       = FN(add_scaled),
+  .layer_norm       = FN(layer_norm),
+  .layer_norm_again = FN(layer_norm_again),
+  .layer_norm_back  = FN(layer_norm_back),
+  .softmax          = FN(softmax),
+  .softmax_again    = FN(softmax_again),
+  .softmax_back     = FN(softmax_back),
+  .column_sums      = FN(column_sums),
+  .column_products  = FN(column_products),
+};
+
+#undef FN
+#undef V
+#undef VI
+#undef VU
+#undef VL
+#undef INLINE
+#undef KERNEL

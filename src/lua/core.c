@@ -1,0 +1,49 @@
+/*
+** lunula.core: the C half of lunula. One opener per binding file, called in
+** order by luaopen_lunula_core; each leaves one value, a field of the module.
+*/
+#include "lunula.h"
+#include "../base/cpu.h"
+#include "../base/library.h"
+#include "../kernel/blas.h"
+
+static const luaL_Reg openers[] = {
+  {"adamw", adamw_open},
+  {"clock", clock_open},
+  {"encoder", encoder_open},
+  {"gather", gather_open},
+  {"peak", peak_open},
+  {"pool", pooling_open},
+  {"io", io_open},
+  {"recording", state_open},
+  {"rng", rng_open},
+  {"system", system_open},
+  {"tensor", tensor_open},
+  {"ops", ops_open},
+  {"threads", threads_open},
+  {"tokenizer", tokenizer_open},
+  {NULL, NULL}
+};
+
+
+/* cpu(): the instruction set that is used, "avx2" */
+static int l_cpu(lua_State *L) {
+  lua_pushstring(L, cpu_level_name(cpu_level()));
+  return 1;
+}
+
+
+int luaopen_lunula_core(lua_State *L) {
+  Error e;
+  if (!cpu_detect(&e)) return luaL_error(L, "%s", e.message);
+  library_stay();
+  blas_init();
+  lua_newtable(L);
+  lua_pushcfunction(L, l_cpu);
+  lua_setfield(L, -2, "cpu");
+  for (const luaL_Reg *o = openers; o->name != NULL; o++) {
+    o->func(L);
+    lua_setfield(L, -2, o->name);
+  }
+  return 1;
+}

@@ -1,0 +1,323 @@
+/*
+** lunula.core.encoder: the binding of src/encoder. Everything that a config
+** or a batch can get wrong is caught here.
+*/
+#include "lunula.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "../encoder/encoder.h"
+#include "../encoder/pooling.h"
+#include "lops.h"
+
+#define ENCODER  "lunula.encoder"
+
+/* no architecture comes near; keeps products of sizes inside 64 bits */
+enum { LARGEST_SIZE = 1 << 28, MOST_LAYERS = 4096 };
+
+
+static Encoder *check_encoder(lua_State *L) {
+  Encoder **e = (Encoder **)luaL_checkudata(L, 1, ENCODER);
+  luaL_argcheck(L, *e != NULL, 1, "encoder was never made");
+  return *e;
+}
+
+
+/* raises a message as it stands: the place in the Lua of this library that
+   luaL_error puts before it would tell a user nothing */
+static int fail(lua_State *L, const char *format, ...) {
+  va_list values;
+  va_start(values, format);
+  lua_pushvfstring(L, format, values);
+  va_end(values);
+  return lua_error(L);
+}
+
+
+/* {======== the config ======== */
+
+static int64_t get_size(lua_State *L, const char *name, int64_t least,
+                        int64_t most) {
+  lua_getfield(L, 1, name);
+  lua_Number x = lua_tonumber(L, -1);
+  if (lua_type(L, -1) != LUA_TNUMBER || !(x >= least && x <= most) ||
+      x != floor(x))
+    fail(L, "%s: expected an integer from %d to %d, got %s", name,
+         (int)least, (int)most, luaL_tolstring(L, -1, NULL));
+  lua_pop(L, 1);
+  return (int64_t)x;
+}
+
+
+static float get_eps(lua_State *L) {
+  lua_getfield(L, 1, "layer_norm_eps");
+  lua_Number x = lua_tonumber(L, -1);
+  if (lua_type(L, -1) != LUA_TNUMBER || !(x > 0 && x < 1))
+    fail(L, "layer_norm_eps: expected a number between 0 and 1, got %s",
+         luaL_tolstring(L, -1, NULL));
+  lua_pop(L, 1);
+  return (float)x;
+}
+
+
+static Activation get_activation(lua_State *L) {
+  static const struct { const char *name; Activation act; } known[] = {
+    { "gelu", ACT_GELU },
+    { "gelu_new", ACT_GELU_TANH },
+    { "gelu_pytorch_tanh", ACT_GELU_TANH },
+    { "relu", ACT_RELU },
+  };
+  lua_getfield(L, 1, "hidden_act");
+  const char *name = lua_tostring(L, -1);
+  for (size_t i = 0; name != NULL && i < sizeof known / sizeof *known; i++)
+    if (strcmp(name, known[i].name) == 0) {
+      lua_pop(L, 1);
+      return known[i].act;
+    }
+  fail(L, "hidden_act: expected gelu, gelu_new, gelu_pytorch_tanh or relu, "
+       "got %s", luaL_tolstring(L, -1, NULL));
+  return ACT_GELU;
+}
+
+
+static EncoderConfig get_config(lua_State *L) {
+  EncoderConfig c = {
+    .hidden_size = get_size(L, "hidden_size", 1, LARGEST_SIZE),
+    .num_hidden_layers = get_size(L, "num_hidden_layers", 0, MOST_LAYERS),
+    .num_attention_heads = get_size(L, "num_attention_heads", 1,
+                                    LARGEST_SIZE),
+    .intermediate_size = get_size(L, "intermediate_size", 1, LARGEST_SIZE),
+    .vocab_size = get_size(L, "vocab_size", 1, LARGEST_SIZE),
+    .max_position_embeddings = get_size(L, "max_position_embeddings", 1,
+                                        LARGEST_SIZE),
+    .type_vocab_size = get_size(L, "type_vocab_size", 1, LARGEST_SIZE),
+    .pad_token_id = get_size(L, "pad_token_id", -1, LARGEST_SIZE),
+    .layer_norm_eps = get_eps(L),
+    .hidden_act = get_activation(L) };
+  if (c.hidden_size % c.num_attention_heads != 0)
+    fail(L, "hidden_size %d is no multiple of num_attention_heads %d",
+         (int)c.hidden_size, (int)c.num_attention_heads);
+  return c;
+}
+
+
+/* encoder(config): parameters uninitialised */
+static int l_new(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  EncoderConfig c = get_config(L);
+  Encoder **e = (Encoder **)lua_newuserdata(L, sizeof *e);
+  *e = NULL;
+  luaL_setmetatable(L, ENCODER);
+  if ((*e = encoder_new(&c)) == NULL)
+    return fail(L, "not enough memory");
+  return 1;
+}
+
+/* }======== */
+
+
+/* {======== parameters ======== */
+
+static int m_names(lua_State *L) {
+  Encoder *e = check_encoder(L);
+  lua_createtable(L, encoder_parameters(e), 0);
+  for (int i = 0; i < encoder_parameters(e); i++) {
+    lua_pushstring(L, encoder_name(e, i));
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 1;
+}
+
+
+static int check_number(lua_State *L, const Encoder *e) {
+  lua_Integer i = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, 1 <= i && i <= encoder_parameters(e), 2,
+                "no such parameter");
+  return (int)i - 1;
+}
+
+
+/* parameter(i): the tensor itself, not a copy */
+static int m_parameter(lua_State *L) {
+  Encoder *e = check_encoder(L);
+  int i = check_number(L, e);
+  Tensor **out = ltensor_slot(L);
+  *out = tensor_retain(encoder_parameter(e, i));
+  return 1;
+}
+
+
+/* set(i, tensor): the tensor becomes the parameter */
+static int m_set(lua_State *L) {
+  Encoder *e = check_encoder(L);
+  int i = check_number(L, e);
+  Tensor *t = ltensor_checktype(L, 3, FLOAT32);
+  const Shape *s = &encoder_parameter(e, i)->shape;
+  char a[SHAPE_TEXT], b[SHAPE_TEXT];
+  if (!shape_equal(&t->shape, s))
+    return fail(L, "%s is %s, the config asks for %s", encoder_name(e, i),
+                shape_text(&t->shape, a), shape_text(s, b));
+  if (!encoder_set(e, i, t)) return fail(L, "not enough memory");
+  return 0;
+}
+
+/* }======== */
+
+
+/* {======== batches ======== */
+
+static Tensor *check_row(lua_State *L, int arg, int64_t size) {
+  Tensor *t = ltensor_checktype(L, arg, INT32);
+  luaL_argcheck(L, t->shape.ndim == 1 && tensor_is_contiguous(t), arg,
+                "expected a contiguous tensor of one dimension");
+  luaL_argcheck(L, size < 0 || tensor_count(t) == size, arg,
+                "expected as many numbers as there are tokens");
+  return t;
+}
+
+
+static void check_range(lua_State *L, const Tensor *t, int64_t limit,
+                        const char *what) {
+  const int32_t *x = tensor_i32(t);
+  for (int64_t i = 0; i < tensor_count(t); i++)
+    if (x[i] < 0 || x[i] >= limit)
+      fail(L, "token %d: %s %d, the model has 0 to %d", (int)i, what,
+           (int)x[i], (int)limit - 1);
+}
+
+
+/* offsets from 0 to tokens, no sequence empty or longer than `longest` */
+static void check_offsets(lua_State *L, const Tensor *t, int64_t tokens,
+                          int64_t longest) {
+  const int32_t *o = tensor_i32(t);
+  int64_t n = tensor_count(t) - 1;
+  if (n < 1 || o[0] != 0 || o[n] != tokens)
+    fail(L, "offsets: expected 0 first and %d, the number of tokens, last",
+         (int)tokens);
+  for (int64_t s = 0; s < n; s++) {
+    int64_t length = (int64_t)o[s + 1] - o[s];
+    if (length < 1 || length > longest || o[s + 1] > tokens)
+      fail(L, "sequence %d has %d tokens, expected 1 to %d", (int)s + 1,
+           (int)length, (int)longest);
+  }
+}
+
+
+static EncoderInput check_input(lua_State *L, const EncoderConfig *c) {
+  EncoderInput in;
+  in.ids = check_row(L, 2, -1);
+  int64_t tokens = tensor_count(in.ids);
+  in.types = check_row(L, 3, tokens);
+  in.offsets = check_row(L, 4, -1);
+  check_range(L, in.ids, c->vocab_size, "id");
+  check_range(L, in.types, c->type_vocab_size, "token type");
+  check_offsets(L, in.offsets, tokens, c->max_position_embeddings);
+  return in;
+}
+
+
+static float opt_probability(lua_State *L, int arg) {
+  return lua_isnoneornil(L, arg) ? 0 : lops_checkprobability(L, arg);
+}
+
+
+/* forward(ids, types, offsets [, hidden dropout, attention dropout, seed]):
+   [tokens, hidden] */
+static int m_forward(lua_State *L) {
+  Encoder *e = check_encoder(L);
+  Tape *tape = lstate_tape(L);
+  lua_settop(L, 7);
+  if (tape->recording)
+    lstate_pressure(L, encoder_needs(e, tensor_count(ltensor_check(L, 2))));
+  Tensor **out = ltensor_slot(L);
+  EncoderInput in = check_input(L, encoder_config(e));
+  EncoderDropout d = { opt_probability(L, 5), opt_probability(L, 6),
+                       (uint64_t)luaL_optinteger(L, 7, 0) };
+  *out = encoder_forward(e, tape, &in, &d);
+  return ltensor_done(L, out);
+}
+
+
+/* keeps(tokens): bytes that a forward of so many keeps for its backward */
+static int m_keeps(lua_State *L) {
+  const Encoder *e = check_encoder(L);
+  lua_Integer tokens = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, 0 <= tokens && tokens <= INT32_MAX, 2, "out of range");
+  lua_pushnumber(L, (lua_Number)encoder_keeps(e, tokens));
+  return 1;
+}
+
+
+/* pool(x, offsets, "first" | "mean"): [sequences, width] */
+static int l_pool(lua_State *L) {
+  static const char *const names[] = { "first", "mean", NULL };
+  lua_settop(L, 3);
+  Tensor **out = ltensor_slot(L);
+  Tensor *x = ltensor_checktype(L, 1, FLOAT32);
+  Tensor *offsets = check_row(L, 2, -1);
+  int how = luaL_checkoption(L, 3, NULL, names);
+  luaL_argcheck(L, x->shape.ndim == 2, 1, "expected [tokens, width]");
+  check_offsets(L, offsets, x->shape.size[0], x->shape.size[0]);
+  *out = op_pool(lstate_tape(L), x, offsets, (Pooling)how);
+  return ltensor_done(L, out);
+}
+
+/* }======== */
+
+
+/* precision("fp32" | "bf16") */
+static int m_precision(lua_State *L) {
+  static const char *const names[] = { "fp32", "bf16", NULL };
+  encoder_set_precision(check_encoder(L),
+                        (Precision)luaL_checkoption(L, 2, NULL, names));
+  return 0;
+}
+
+
+/* checkpointing(on) */
+static int m_checkpointing(lua_State *L) {
+  luaL_checktype(L, 2, LUA_TBOOLEAN);
+  encoder_set_checkpointing(check_encoder(L), lua_toboolean(L, 2));
+  return 0;
+}
+
+
+static int mm_gc(lua_State *L) {
+  Encoder **e = (Encoder **)luaL_checkudata(L, 1, ENCODER);
+  encoder_release(*e);
+  *e = NULL;
+  return 0;
+}
+
+
+static const luaL_Reg meth[] = {
+  {"names", m_names},
+  {"parameter", m_parameter},
+  {"set", m_set},
+  {"forward", m_forward},
+  {"precision", m_precision},
+  {"checkpointing", m_checkpointing},
+  {"keeps", m_keeps},
+  {NULL, NULL}
+};
+
+static const luaL_Reg metameth[] = {
+  {"__gc", mm_gc},
+  {NULL, NULL}
+};
+
+
+int encoder_open(lua_State *L) {
+  compat_newtype(L, ENCODER, meth, metameth);
+  lua_pushcfunction(L, l_new);
+  return 1;
+}
+
+
+int pooling_open(lua_State *L) {
+  lua_pushcfunction(L, l_pool);
+  return 1;
+}

@@ -1,0 +1,71 @@
+/*
+** lunula.rng: the binding of rng.h. Every argument is checked here, and
+** nowhere else; a mistake raises an error that names the argument.
+*/
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "lunula.h"
+#include "../base/rng.h"
+
+#define RNG  "lunula.rng"
+
+static Rng *check_rng(lua_State *L) {
+  return (Rng *)luaL_checkudata(L, 1, RNG);
+}
+
+
+static int l_new(lua_State *L) {
+  lua_Integer seed = luaL_checkinteger(L, 1);
+  lua_Integer purpose = luaL_optinteger(L, 2, 0);
+  luaL_argcheck(L, 0 <= purpose && purpose <= UINT32_MAX, 2,
+                "purpose must fit in 32 bits");
+  Rng *r = (Rng *)lua_newuserdata(L, sizeof *r);
+  *r = rng_new((uint64_t)seed, (uint32_t)purpose);
+  luaL_setmetatable(L, RNG);
+  return 1;
+}
+
+
+static int m_float(lua_State *L) {
+  lua_pushnumber(L, rng_float(check_rng(L)));
+  return 1;
+}
+
+
+static int m_below(lua_State *L) {
+  Rng *r = check_rng(L);
+  lua_Integer n = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, n > 0, 2, "must be positive");
+  lua_pushinteger(L, (lua_Integer)rng_below(r, (uint64_t)n));
+  return 1;
+}
+
+
+static int mm_tostring(lua_State *L) {
+  Rng *r = check_rng(L);
+  char s[80];  /* the words and two 64-bit numbers: always fits */
+  snprintf(s, sizeof s, "rng (seed %" PRIu64 ", at %" PRIu64 ")", r->seed,
+           r->at);
+  lua_pushstring(L, s);
+  return 1;
+}
+
+
+static const luaL_Reg meth[] = {
+  {"float", m_float},
+  {"below", m_below},
+  {NULL, NULL}
+};
+
+static const luaL_Reg metameth[] = {
+  {"__tostring", mm_tostring},
+  {NULL, NULL}
+};
+
+
+int rng_open(lua_State *L) {
+  compat_newtype(L, RNG, meth, metameth);
+  lua_pushcfunction(L, l_new);
+  return 1;
+}

@@ -1,0 +1,35 @@
+/*
+** What the binding files share: one opener per file.
+**
+** The library shows the program that loads it luaopen_lunula_core alone: every
+** header hides what it declares, or a function of the host that has the same
+** name would be called instead.
+*/
+#ifndef lunula_lunula_h
+#define lunula_lunula_h
+
+#include "compat.h"
+
+#pragma GCC visibility push(hidden)
+
+__attribute__((visibility("default")))
+int luaopen_lunula_core(lua_State *L);
+
+int adamw_open(lua_State *L);      /* ladamw.c */
+int clock_open(lua_State *L);      /* lbench.c */
+int encoder_open(lua_State *L);    /* lencoder.c */
+int gather_open(lua_State *L);     /* lgather.c; after tensor_open */
+int io_open(lua_State *L);         /* lio.c */
+int ops_open(lua_State *L);        /* lops.c; after tensor_open */
+int peak_open(lua_State *L);       /* lbench.c */
+int pooling_open(lua_State *L);    /* lencoder.c */
+int rng_open(lua_State *L);        /* lrng.c */
+int state_open(lua_State *L);      /* lstate.c */
+int system_open(lua_State *L);     /* lsystem.c */
+int tensor_open(lua_State *L);     /* ltensor.c */
+int threads_open(lua_State *L);    /* lthreads.c */
+int tokenizer_open(lua_State *L);  /* ltokenizer.c */
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,123 @@
+/*
+** Words and their pieces. See wordpiece.h.
+*/
+#include "wordpiece.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+
+bool tokens_room(Tokens *t, size_t more) {
+  return buffer_room(&t->ids, t->n + more, sizeof(int32_t)) &&
+         buffer_room(&t->spans, t->n + more, sizeof(Span));
+}
+
+
+void tokens_push(Tokens *t, int32_t id, Span span) {
+  assert(t->n < t->ids.capacity && t->n < t->spans.capacity);
+  ((int32_t *)t->ids.at)[t->n] = id;
+  ((Span *)t->spans.at)[t->n++] = span;
+}
+
+
+void tokens_free(Tokens *t) {
+  free(t->ids.at);
+  free(t->spans.at);
+}
+
+
+static bool begins_with(Bytes s, Bytes prefix) {
+  return s.n >= prefix.n &&
+         (prefix.n == 0 || memcmp(s.at, prefix.at, prefix.n) == 0);
+}
+
+
+bool wordpiece_init(WordPiece *w, const Strings *vocabulary, size_t count,
+                    Bytes prefix, Error *e) {
+  if (!lexicon_init(&w->first, vocabulary, 0, count) ||
+      !lexicon_init(&w->following, vocabulary, prefix.n, count))
+    return error_no_memory(e);
+  for (size_t i = 0; i < count; i++) {
+    Bytes piece = strings_at(vocabulary, i);
+    int32_t same = lexicon_add(&w->first, (int32_t)i);
+    if (same != LEXICON_NONE)
+      return error_set(e, "token '%.*s' has two ids, %d and %d", (int)piece.n,
+                       (const char *)piece.at, (int)same, (int)i);
+    if (begins_with(piece, prefix)) lexicon_add(&w->following, (int32_t)i);
+  }
+  return true;
+}
+
+
+void wordpiece_free(WordPiece *w) {
+  lexicon_free(&w->first);
+  lexicon_free(&w->following);
+}
+
+
+static bool is_too_long(const WordPiece *w, Bytes word) {
+  size_t chars = 0;
+  if (word.n <= w->max_chars) return false;
+  for (size_t i = 0; i < word.n; i++)
+    chars += !utf8_is_continuation(word.at[i]);
+  return chars > w->max_chars;
+}
+
+
+/* where bytes start .. end - 1 of the normalised text came from */
+static Span origin(const Normal *text, size_t start, size_t end) {
+  const Span *from = text->from.at;
+  return (Span){ from[start].start, from[end - 1].end };
+}
+
+
+/* false, with nothing added, when the word has no pieces */
+static bool split_in_pieces(const WordPiece *w, const Normal *text,
+                            size_t start, size_t end, Tokens *out) {
+  size_t before = out->n;
+  for (size_t at = start, n; at < end; at += n) {
+    const Lexicon *pieces = at == start ? &w->first : &w->following;
+    Bytes rest = { (const uint8_t *)text->bytes.at + at, end - at };
+    int32_t id = lexicon_longest(pieces, rest, &n);
+    if (id == LEXICON_NONE) {
+      out->n = before;
+      return false;
+    }
+    tokens_push(out, id, origin(text, at, at + n));
+  }
+  return true;
+}
+
+
+/* most words are in the vocabulary whole: that is asked first */
+static void split_word(const WordPiece *w, const Normal *text, size_t start,
+                       size_t end, Tokens *out) {
+  Bytes word = { (const uint8_t *)text->bytes.at + start, end - start };
+  int32_t id = w->unknown;
+  if (!is_too_long(w, word)) {
+    int32_t whole = lexicon_find(&w->first, word);
+    if (whole != LEXICON_NONE) id = whole;
+    else if (split_in_pieces(w, text, start, end, out)) return;
+  }
+  tokens_push(out, id, origin(text, start, end));
+}
+
+
+bool wordpiece_split(const WordPiece *w, const Traits *traits,
+                     const Normal *text, size_t start, size_t end,
+                     Tokens *out) {
+  const uint8_t *bytes = text->bytes.at;
+  size_t word = start;  /* where the word began that i is in */
+  if (!tokens_room(out, end - start)) return false;
+  for (size_t i = start, used; i < end; i += used) {
+    uint32_t c = utf8_decode(bytes + i, end - i, &used);
+    unsigned ends = traits_of(traits, c) & (SPACE | PUNCTUATION);
+    if (!ends) continue;
+    if (word < i) split_word(w, text, word, i, out);
+    if (!(ends & SPACE)) split_word(w, text, i, i + used, out);
+    word = i + used;
+  }
+  if (word < end) split_word(w, text, word, end, out);
+  return true;
+}

@@ -1,0 +1,49 @@
+/*
+** WordPiece (Schuster and Nakajima 2012; as in BERT, Devlin et al. 2019): a
+** normalised text is cut into words, at spaces and around punctuation, and a
+** word into the longest pieces of the vocabulary, from the left. A word that
+** can't be cut so is one unknown token.
+*/
+#ifndef lunula_wordpiece_h
+#define lunula_wordpiece_h
+
+#include "../base/status.h"
+#include "lexicon.h"
+#include "normalise.h"
+
+#pragma GCC visibility push(hidden)
+
+/* ids of pieces and where they lie; zeros before the first use */
+typedef struct Tokens {
+  size_t n;
+  Buffer ids;    /* int32_t [n] */
+  Buffer spans;  /* Span [n] */
+} Tokens;
+
+bool tokens_room(Tokens *t, size_t more);
+void tokens_push(Tokens *t, int32_t id, Span span);  /* with room for one */
+void tokens_free(Tokens *t);
+
+/* read only once made */
+typedef struct WordPiece {
+  Lexicon first;        /* what a word may begin with */
+  Lexicon following;    /* what follows, without its prefix */
+  int32_t unknown;      /* id */
+  size_t max_chars;     /* a longer word is unknown */
+} WordPiece;
+
+/* over the first `count` strings of `vocabulary`, which stays where it is */
+bool wordpiece_init(WordPiece *w, const Strings *vocabulary, size_t count,
+                    Bytes prefix, Error *e);
+void wordpiece_free(WordPiece *w);
+
+/* Adds the pieces of the words in bytes start .. end - 1 of a normalised
+   text, with their spans in the text that it was made from. False when there
+   is no memory. */
+bool wordpiece_split(const WordPiece *w, const Traits *traits,
+                     const Normal *text, size_t start, size_t end,
+                     Tokens *out);
+
+#pragma GCC visibility pop
+
+#endif
