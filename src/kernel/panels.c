@@ -15,7 +15,10 @@
 #define JOIN_(a, b)  a##_##b
 #define JOIN(a, b)  JOIN_(a, b)
 
-enum { PIECE = 256 };  /* of a row, rounded at once; even */
+enum {
+  PIECE = 256,      /* of a row, rounded at once; even */
+  LINE_FLOATS = 16  /* of a cache line */
+};
 
 static inline float bits_float(uint32_t u) {
   float x;

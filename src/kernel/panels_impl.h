@@ -158,11 +158,20 @@ INLINE void FN(put_tile)(const int rows, float *c, int64_t ldc, bool add,
 }
 
 
+/* c is in the cache when the sums are done */
+INLINE void FN(prefetch_tile)(int rows, const float *c, int64_t ldc) {
+  for (int r = 0; r < rows; r++, c += ldc)
+    for (int i = 0; i < VECTORS * WIDTH; i += LINE_FLOATS)
+      __builtin_prefetch(c + i, 1);
+}
+
+
 /* one constant number of rows a call, so that the tile's loops unroll */
 INLINE void FN(tile_rows)(const Element e, int rows, float *c, int64_t ldc,
                           bool add, const Operand *a, const Operand *b,
                           int64_t columns, int64_t units) {
   V sum[ROWS][VECTORS];
+  FN(prefetch_tile)(rows, c, ldc);
   switch (rows) {
     case 1: FN(tile)(e, 1, sum, a, b, units); break;
     case 2: FN(tile)(e, 2, sum, a, b, units); break;
