@@ -16,7 +16,7 @@
 #define JOIN(a, b)  JOIN_(a, b)
 
 enum {
-  PIECE = 256,      /* of a row, rounded at once; even */
+  PIECE = 64,       /* of a row, rounded at once; even */
   LINE_FLOATS = 16  /* of a cache line */
 };
 
@@ -96,6 +96,19 @@ static inline float bits_float(uint32_t u) {
   ((sum) = (V)_mm512_dpbf16_ps((__m512)(sum), \
                                (__m512bh)_mm512_set1_epi32((int)(a)), \
                                (__m512bh)(b)))
+#define PAIR(even, odd)  interleave(_mm512_cvtne2ps_pbh((__m512)(odd), \
+                                                        (__m512)(even)))
+#define HALF(x)  _mm512_cvtneps_pbh((__m512)(x))
+
+/* the halves of v: its elements in turn */
+static inline __attribute__((always_inline)) TARGET
+__m512i interleave(__m512bh v) {
+  const __m512i order = _mm512_set_epi16(
+    31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8,
+    23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  return _mm512_permutexvar_epi16(order, (__m512i)v);
+}
+
 #include "panels_impl.h"
 #undef LEVEL
 #undef WIDTH
@@ -103,6 +116,8 @@ static inline float bits_float(uint32_t u) {
 #undef VECTORS
 #undef TARGET
 #undef DOT
+#undef PAIR
+#undef HALF
 
 #endif
 

@@ -6,6 +6,9 @@
 **   TARGET  the attribute that lets the compiler use it
 **   DOT(sum, a, b)  the sum and two products of a pair in each lane: a and b
 **           are pairs of bf16, the even element in the lower half
+** and, where the processor rounds by itself (denormals to zero, as products
+** take them anyway),
+**   PAIR(even, odd), HALF(x)   what FN(pair) and FN(half) are for
 */
 
 #define FN(name)  JOIN(name, LEVEL)
@@ -32,7 +35,20 @@ INLINE VU FN(round)(VU u) {
 
 /* even below, odd above */
 INLINE VU FN(pair)(VU even, VU odd) {
+#ifdef PAIR
+  return (VU)PAIR(even, odd);
+#else
   return FN(round)(even) >> 16 | (FN(round)(odd) & 0xFFFF0000u);
+#endif
+}
+
+
+INLINE VH FN(half)(VU x) {
+#ifdef HALF
+  return (VH)HALF(x);
+#else
+  return __builtin_convertvector(FN(round)(x) >> 16, VH);
+#endif
 }
 
 
@@ -47,8 +63,7 @@ INLINE VU FN(load_bits)(const float *x, int64_t n) {
 INLINE void FN(round_row)(Bf16 *out, const float *x, int64_t n) {
   int64_t i = 0;
   for (; i + WIDTH <= n; i += WIDTH) {
-    VH v = __builtin_convertvector(
-             FN(round)(FN(load_bits)(x + i, WIDTH)) >> 16, VH);
+    VH v = FN(half)(FN(load_bits)(x + i, WIDTH));
     memcpy(out + i, &v, sizeof v);
   }
   for (; i < n; i++) out[i] = bf16_from(x[i]);
@@ -90,18 +105,28 @@ INLINE void FN(put_column)(uint32_t *panel, const Bf16 *row, int64_t n) {
 }
 
 
-KERNEL void FN(pack_rows)(uint32_t *panel, const float *x, int64_t stride,
-                          int64_t p, int64_t columns, int64_t depth) {
+/* columns `first` to `first` + LINE - 1 of the panel, from x on: they share
+   cache lines, and a piece of the depth at a time keeps these in L1 */
+INLINE void FN(pack_line)(uint32_t *panel, const float *x, int64_t stride,
+                          int64_t columns, int64_t depth) {
   Bf16 row[PIECE];
-  for (int64_t c = 0; c < PANEL_COLUMNS; c++) {
-    int64_t column = p * PANEL_COLUMNS + c;
-    const float *from = x + column * stride;
-    for (int64_t d = 0; d < depth; d += PIECE) {
-      int64_t n = depth - d < PIECE ? depth - d : PIECE;
-      if (column < columns) FN(round_row)(row, from + d, n);
+  for (int64_t d = 0; d < depth; d += PIECE) {
+    int64_t n = depth - d < PIECE ? depth - d : PIECE;
+    for (int64_t c = 0; c < LINE_FLOATS; c++) {
+      if (c < columns) FN(round_row)(row, x + c * stride + d, n);
       else memset(row, 0, sizeof row);
       FN(put_column)(panel + d / 2 * PANEL_COLUMNS + c, row, n);
     }
+  }
+}
+
+
+KERNEL void FN(pack_rows)(uint32_t *panel, const float *x, int64_t stride,
+                          int64_t p, int64_t columns, int64_t depth) {
+  for (int64_t c = 0; c < PANEL_COLUMNS; c += LINE_FLOATS) {
+    int64_t column = p * PANEL_COLUMNS + c;
+    FN(pack_line)(panel + c, x + column * stride, stride, columns - column,
+                  depth);
   }
 }
 
