@@ -47,6 +47,7 @@ build = {
         "src/encoder/gradient.c",
         "src/encoder/layer.c",
         "src/encoder/linear.c",
+        "src/encoder/matrix.c",
         "src/encoder/norm.c",
         "src/encoder/parameters.c",
         "src/encoder/pooling.c",

@@ -44,21 +44,32 @@ static void gather_sequence(void *ctx, int64_t s) {
 static const Dropout NO_DROPOUT = { .p = 0 };
 
 
+/* what LayerNorm made is dropped from, then it is whole */
+static void finish(const Dropout *d, const Matrix *out) {
+  dropout_rows(out->values, d, out->rows, out->width);
+  matrix_round_all(out);
+}
+
+
 void embeddings_forward(const Embeddings *e, const Batch *b,
-                        const NormKept *kept, const Dropout *d, float *out) {
-  int64_t hidden = e->word->shape.size[1];
-  EmbeddingJob j = { .e = e, .b = b, .out = kept->normal, .hidden = hidden };
+                        const NormKept *kept, const Dropout *d,
+                        const Matrix *out) {
+  Matrix values = matrix_of(out->values, out->rows, out->width);
+  EmbeddingJob j = { .e = e, .b = b, .out = kept->normal,
+                     .hidden = out->width };
   pool_run(b->sequences, gather_sequence, &j);
-  norm_forward(&e->norm, kept, out, kept->normal, NULL, NULL, &NO_DROPOUT,
-               b->tokens);
-  dropout_rows(out, d, b->tokens, hidden);
+  norm_forward(&e->norm, kept, &values, kept->normal, NULL, NULL,
+               &NO_DROPOUT);
+  finish(d, out);
 }
 
 
 void embeddings_again(const Embeddings *e, const Batch *b,
-                      const NormKept *kept, const Dropout *d, float *out) {
-  norm_again(&e->norm, kept, out, b->tokens);
-  dropout_rows(out, d, b->tokens, e->word->shape.size[1]);
+                      const NormKept *kept, const Dropout *d,
+                      const Matrix *out) {
+  Matrix values = matrix_of(out->values, b->tokens, out->width);
+  norm_again(&e->norm, kept, &values);
+  finish(d, out);
 }
 
 /* }======== */

@@ -22,9 +22,11 @@ typedef struct Embeddings {
 
 /* out [tokens, hidden] */
 void embeddings_forward(const Embeddings *e, const Batch *b,
-                        const NormKept *kept, const Dropout *d, float *out);
+                        const NormKept *kept, const Dropout *d,
+                        const Matrix *out);
 void embeddings_again(const Embeddings *e, const Batch *b,
-                      const NormKept *kept, const Dropout *d, float *out);
+                      const NormKept *kept, const Dropout *d,
+                      const Matrix *out);
 
 /* dout [tokens, hidden] is used up. false: no memory */
 bool embeddings_back(const Embeddings *e, const Batch *b,

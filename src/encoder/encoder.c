@@ -52,6 +52,14 @@ typedef struct Pass {
   LayerKept layer[];    /* [num_hidden_layers] */
 } Pass;
 
+/* What a scratch is for: a forward that nothing goes back from, one that
+   something does, or the way back. */
+typedef enum Scope {
+  ALONE,
+  FORWARD,
+  BACKWARD
+} Scope;
+
 typedef struct Scratch {
   LayerScratch layer;
   float *x;             /* [tokens, hidden] */
@@ -150,9 +158,9 @@ size_t encoder_needs(const Encoder *e, int64_t tokens) {
 }
 
 
-/* units of panels (four bytes, as floats have) */
+/* units of panels (four bytes, as floats have); NULL when there are none */
 static uint32_t *take_units(float **at, size_t *n, int64_t units) {
-  return (void *)take(at, n, 1, units);
+  return units > 0 ? (void *)take(at, n, 1, units) : NULL;
 }
 
 
@@ -161,45 +169,59 @@ static int64_t larger(int64_t a, int64_t b) {
 }
 
 
-/* the widest operands: dy of Q, K and V together or of the inner layer, which
-   is also the widest x */
-static Arithmetic take_arithmetic(float **at, size_t *n,
-                                  const EncoderConfig *c, int64_t tokens,
-                                  Precision precision, bool back) {
-  int64_t widest = larger(3 * c->hidden_size, c->intermediate_size);
-  int64_t panels = panels_size(ELEMENT_BF16, larger(c->hidden_size,
-                               c->intermediate_size), tokens);
-  Arithmetic a = { .precision = precision };
-  if (precision == PRECISION_FP32) return a;
-  a.rows = (Bf16 *)take_units(at, n, tokens * bf16_step(widest) / 2);
-  a.left = take_units(at, n, back ? panels : 0);
-  a.right = take_units(at, n, back ? panels : 0);
-  return a;
+/* what rounding and packing take; weight: of the largest matrix */
+static void take_operands(LayerScratch *s, float **at, size_t *n,
+                          const EncoderConfig *c, int64_t tokens,
+                          Scope scope) {
+  int64_t hidden = c->hidden_size, inner = c->intermediate_size;
+  int64_t qkv = linear_units(s->arithmetic.precision, QKV * hidden, hidden);
+  int64_t widest = linear_units(s->arithmetic.precision, inner, hidden);
+  int64_t output = linear_units(s->arithmetic.precision, hidden, inner);
+  bool bf16 = s->arithmetic.precision == PRECISION_BF16;
+  bool back = bf16 && scope == BACKWARD;
+  if (scope != ALONE)
+    s->arithmetic.weight = take_units(at, n, larger(qkv, larger(widest,
+                                                                output)));
+  if (bf16)
+    s->rounded = (Bf16 *)take_units(at, n, tokens *
+                          bf16_step(larger(QKV * hidden, inner)) / 2);
+  s->dy = take_units(at, n, back ? panels_size(ELEMENT_BF16, hidden, tokens)
+                                 : 0);
+  s->wide = take_units(at, n, back ? larger(
+              QKV * panels_size(ELEMENT_BF16, hidden, tokens),
+              panels_size(ELEMENT_BF16, inner, tokens)) : 0);
+  s->x = take_units(at, n, back ? panels_size(ELEMENT_BF16,
+                                              larger(hidden, inner), tokens)
+                                : 0);
 }
 
 
 static size_t place_scratch(Scratch *s, float *at, const EncoderConfig *c,
-                            const Batch *b, Precision precision, bool back) {
+                            const Batch *b, Precision precision,
+                            Scope scope) {
   size_t n = 0;
   int64_t inner = c->intermediate_size, hidden = c->hidden_size;
+  LayerScratch *l = &s->layer;
+  bool back = scope == BACKWARD;
+  *s = (Scratch){ .layer.arithmetic.precision = precision };
   s->x = take(&at, &n, b->tokens, hidden);
-  s->layer.h = take(&at, &n, b->tokens, hidden);
-  s->layer.y = take(&at, &n, b->tokens, hidden);
-  s->layer.g = take(&at, &n, b->tokens, inner);
-  s->layer.dg = take(&at, &n, back ? b->tokens : 0, inner);
-  s->layer.dqkv = take(&at, &n, back ? b->tokens : 0, 3 * hidden);
-  s->layer.attention = take(&at, &n, 1, attention_scratch(b->longest));
-  s->layer.arithmetic = take_arithmetic(&at, &n, c, b->tokens, precision,
-                                        back);
+  l->h = take(&at, &n, b->tokens, hidden);
+  l->y = take(&at, &n, b->tokens, hidden);
+  if (precision == PRECISION_FP32)
+    l->g = take(&at, &n, b->tokens, inner);
+  l->dg = take(&at, &n, back ? b->tokens : 0, inner);
+  l->dqkv = take(&at, &n, back ? b->tokens : 0, 3 * hidden);
+  l->attention = take(&at, &n, 1, attention_scratch(b->longest));
+  take_operands(l, &at, &n, c, b->tokens, scope);
   return n;
 }
 
 
 static bool get_scratch(Encoder *e, Scratch *s, const Batch *b, Precision p,
-                        bool back) {
-  size_t floats = place_scratch(s, NULL, &e->config, b, p, back);
+                        Scope scope) {
+  size_t floats = place_scratch(s, NULL, &e->config, b, p, scope);
   if (!reserve(&e->scratch, floats)) return false;
-  place_scratch(s, e->scratch.memory, &e->config, b, p, back);
+  place_scratch(s, e->scratch.memory, &e->config, b, p, scope);
   return true;
 }
 
@@ -263,7 +285,6 @@ bool encoder_set(Encoder *e, int i, Tensor *t) {
 }
 
 
-/* panels stay: a backward may still need them */
 void encoder_set_precision(Encoder *e, Precision p) {
   e->precision = p;
 }
@@ -274,11 +295,15 @@ void encoder_set_checkpointing(Encoder *e, bool on) {
 }
 
 
-static bool pack_weights(Encoder *e, bool back) {
-  bool ok = true;
-  for (int64_t i = 0; ok && i < e->parameters.layers; i++)
-    ok = layer_pack(&e->parameters.layer[i], e->precision, back);
-  return ok;
+/* Packed weights are kept from call to call, but for those that a training
+   changes at each step: these are packed when they are multiplied. */
+static bool pack_weights(Encoder *e, bool recorded) {
+  for (int64_t i = 0; i < e->parameters.layers; i++) {
+    Layer *l = &e->parameters.layer[i];
+    if (recorded && layer_wants(l)) layer_unpack(l);
+    else if (!layer_pack(l, e->precision)) return false;
+  }
+  return true;
 }
 
 
@@ -420,11 +445,20 @@ static LayerCall call_of(const Pass *p, int64_t i, const Scratch *s) {
 
 /* {======== forward ======== */
 
+/* x [tokens, hidden], as a layer reads it */
+static Matrix layer_matrix(const Pass *p, const Scratch *s, float *x) {
+  int64_t hidden = p->encoder->config.hidden_size;
+  return (Matrix){ x, s->layer.rounded, NULL, p->batch.tokens, hidden,
+                   hidden };
+}
+
+
 static void run_layers(const Pass *p, const Scratch *s, float *out) {
   const Parameters *params = &p->encoder->parameters;
   Dropout d = embedding_dropout(p);
+  Matrix first = layer_matrix(p, s, params->layers ? s->x : out);
   embeddings_forward(&params->embeddings, &p->batch, &p->embeddings, &d,
-                     params->layers ? s->x : out);
+                     &first);
   for (int64_t i = 0; i < params->layers; i++) {
     LayerCall c = call_of(p, i, s);
     if (p->inputs != NULL) memcpy(input_of(p, i), s->x, input_bytes(p));
@@ -462,7 +496,8 @@ Tensor *encoder_forward(Encoder *e, Tape *tape, const EncoderInput *input,
   Tensor *out = tensor_new(FLOAT32, &shape);
   settle(p);
   if (out == NULL || !pack_weights(e, recorded) ||
-      !get_scratch(e, &s, &p->batch, p->precision, false)) {
+      !get_scratch(e, &s, &p->batch, p->precision,
+                   recorded ? FORWARD : ALONE)) {
     tensor_release(out);
     pass_free(p);
     return NULL;
@@ -489,17 +524,18 @@ typedef struct LayerInput {
 
 
 /* the input of a layer: the output of what is under it */
-static void input_again(void *ctx, float *x) {
+static void input_again(void *ctx, const Matrix *x) {
   const LayerInput *in = ctx;
   const Pass *p = in->pass;
   const Parameters *params = &p->encoder->parameters;
   if (p->inputs != NULL) {
-    memcpy(x, input_of(p, in->layer), input_bytes(p));
+    memcpy(x->values, input_of(p, in->layer), input_bytes(p));
+    matrix_round_all(x);
     return;
   }
   if (in->layer > 0) {
     norm_again(&params->layer[in->layer - 1].output_norm,
-               &p->layer[in->layer - 1].output_norm, x, p->batch.tokens);
+               &p->layer[in->layer - 1].output_norm, x);
     return;
   }
   Dropout d = embedding_dropout(p);
@@ -521,12 +557,16 @@ static bool back_through(const Pass *p, float *dx) {
   const Parameters *params = &p->encoder->parameters;
   int64_t lowest = lowest_wanted(params);
   Scratch s;
-  if (!get_scratch(p->encoder, &s, &p->batch, p->precision, true))
+  if (!get_scratch(p->encoder, &s, &p->batch, p->precision, BACKWARD))
     return false;
   for (int64_t i = params->layers - 1; i >= 0 && i >= lowest; i--) {
     LayerCall c = call_of(p, i, &s);
     LayerInput in = { p, i };
-    if (p->inputs != NULL) layer_forward(&c, input_of(p, i), s.x);
+    if (p->inputs != NULL) {
+      Matrix x = layer_matrix(p, &s, input_of(p, i));
+      matrix_round_all(&x);
+      layer_forward(&c, x.values, s.x);
+    }
     if (!layer_back(&c, dx, input_again, &in, i > lowest)) return false;
   }
   Dropout d = embedding_dropout(p);

@@ -45,10 +45,16 @@ typedef struct LayerDropout {
 typedef struct LayerScratch {
   float *h;          /* [tokens, hidden] */
   float *y;          /* [tokens, hidden] */
-  float *g;          /* [tokens, intermediate] */
+  float *g;          /* [tokens, intermediate]; NULL in bf16 */
   float *dg;         /* [tokens, intermediate], backward only */
   float *dqkv;       /* [tokens, 3 hidden], backward only */
   float *attention;  /* [attention_scratch] */
+  Bf16 *rounded;     /* what the next product with a weight reads; NULL in
+                        fp32 */
+  /* panels for the gradients of weights, in the backward in bf16: */
+  uint32_t *dy;      /* of [tokens, hidden] */
+  uint32_t *wide;    /* of dg, or of dQ, dK and dV */
+  uint32_t *x;       /* of [tokens, hidden or intermediate] */
   Arithmetic arithmetic;
 } LayerScratch;
 
@@ -61,14 +67,15 @@ typedef struct LayerCall {
   const LayerScratch *scratch;
 } LayerCall;
 
-/* x, out [tokens, hidden]; out may be x */
-void layer_forward(const LayerCall *c, const float *x, float *out);
+/* x, out [tokens, hidden]; out may be x. In bf16 x is in scratch->rounded
+   too, and then out is */
+void layer_forward(const LayerCall *c, float *x, float *out);
 
 /* Turns dx from the gradient of out into that of x, and adds to those of the
-   parameters. `x` is filled in by `again`, late, so that it can share memory;
+   parameters. `x` is made by `again`, late, so that it can share memory;
    with below = false nothing under this layer wants a gradient and dx is left
    undefined. false: no memory */
-typedef void (*InputAgain)(void *ctx, float *x);
+typedef void (*InputAgain)(void *ctx, const Matrix *x);
 bool layer_back(const LayerCall *c, float *dx, InputAgain again, void *ctx,
                 bool below);
 

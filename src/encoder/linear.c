@@ -3,6 +3,7 @@
 */
 #include "linear.h"
 
+#include <assert.h>
 #include <stddef.h>
 
 #include "../base/mem.h"
@@ -32,30 +33,35 @@ static Element element_of(Precision p) {
 
 /* {======== packing ======== */
 
-static bool have_panels(uint32_t **panels, Element e, int64_t columns,
-                        int64_t depth) {
-  size_t units = (size_t)panels_size(e, columns, depth);
-  if (*panels == NULL) *panels = mem_alloc(sizeof **panels * units);
-  return *panels != NULL;
+/* float32 needs no panels to go back: the weight lies as it is read */
+int64_t linear_units(Precision p, int64_t out, int64_t in) {
+  int64_t forward = panels_size(element_of(p), out, in);
+  int64_t back = panels_size(element_of(p), in, out);
+  return p == PRECISION_BF16 && back > forward ? back : forward;
 }
 
 
-/* float32 needs no panels to go back: the weight lies as it is read */
-bool linear_pack(Linear *l, Precision precision, bool back) {
+static bool is_kept(const Linear *l, Precision p) {
+  return l->panels[p].forward != NULL &&
+         l->panels[p].version == l->weight->storage->version;
+}
+
+
+static void pack_forward(const Linear *l, Precision p, uint32_t *panels) {
+  product_pack_rows(element_of(p), panels, tensor_f32(l->weight), outputs(l),
+                    inputs(l));
+}
+
+
+bool linear_pack(Linear *l, Precision precision) {
   LinearPanels *p = &l->panels[precision];
-  Element e = element_of(precision);
-  int64_t out = outputs(l), in = inputs(l);
-  const float *w = tensor_f32(l->weight);
-  bool stale = l->weight->storage->version != p->version;
-  if (!is_ours(l, precision)) return true;
-  back = precision == PRECISION_BF16 && (back || p->back != NULL);
-  bool pack_forward = p->forward == NULL || stale;
-  bool pack_back = back && (p->back == NULL || stale);
-  if (!have_panels(&p->forward, e, out, in) ||
-      (back && !have_panels(&p->back, e, in, out)))
-    return false;
-  if (pack_forward) product_pack_rows(e, p->forward, w, out, in);
-  if (pack_back) product_pack_columns(p->back, w, in, in, out);
+  if (!is_ours(l, precision) || is_kept(l, precision)) return true;
+  size_t units = (size_t)panels_size(element_of(precision), outputs(l),
+                                     inputs(l));
+  if (p->forward == NULL)
+    p->forward = mem_alloc(sizeof *p->forward * units);
+  if (p->forward == NULL) return false;
+  pack_forward(l, precision, p->forward);
   p->version = l->weight->storage->version;
   return true;
 }
@@ -64,92 +70,83 @@ bool linear_pack(Linear *l, Precision precision, bool back) {
 void linear_unpack(Linear *l) {
   for (int p = PRECISION_FP32; p <= PRECISION_BF16; p++) {
     mem_free(l->panels[p].forward);
-    mem_free(l->panels[p].back);
     l->panels[p] = (LinearPanels){ .forward = NULL };
   }
+}
+
+
+/* the panels that are kept, or new ones */
+static const uint32_t *forward_panels(const Linear *l, const Arithmetic *a) {
+  if (is_kept(l, a->precision)) return l->panels[a->precision].forward;
+  assert(a->weight != NULL);
+  pack_forward(l, a->precision, a->weight);
+  return a->weight;
 }
 
 /* }======== */
 
 
 void linear_product(const Linear *l, const Arithmetic *a, float *y,
-                    const float *x, int64_t rows) {
+                    const Matrix *x) {
   int64_t out = outputs(l), in = inputs(l);
-  const uint32_t *panels = l->panels[a->precision].forward;
-  const void *operand = x;
-  if (!is_ours(l, a->precision)) {
-    gemm(false, true, rows, out, in, 1, x, in, tensor_f32(l->weight), in, 0,
-         y, out);
-    return;
+  if (is_ours(l, a->precision)) {
+    const void *left = x->rounded ? (const void *)x->rounded : x->values;
+    product_rows(element_of(a->precision), y, false, left,
+                 forward_panels(l, a), x->rows, out, in);
   }
-  if (a->precision == PRECISION_BF16) {
-    product_round(a->rows, x, rows, in);
-    operand = a->rows;
-  }
-  product_rows(element_of(a->precision), y, false, operand, panels, rows,
-               out, in);
+  else
+    gemm(false, true, x->rows, out, in, 1, x->values, in,
+         tensor_f32(l->weight), in, 0, y, out);
 }
 
 
 /* {======== backward ======== */
 
-/* dw [out, in] += dy' x, with x in a->right when it is rounded */
+/* dw [out, in] += dy' x */
 static void weight_back(const Linear *l, const Arithmetic *a, float *dw,
-                        const float *dy, int64_t stride, const float *x,
-                        int64_t rows) {
+                        const Matrix *dy, const Matrix *x) {
   int64_t out = outputs(l), in = inputs(l);
-  if (a->precision == PRECISION_BF16) {
-    product_pack_columns(a->left, dy, stride, out, rows);
-    product_columns(dw, a->left, a->right, out, in, rows);
-  }
+  if (a->precision == PRECISION_BF16)
+    product_columns(dw, dy->panels, x->panels, out, in, x->rows);
   else if (is_ours(l, a->precision))
-    product_columns_plain(dw, dy, stride, x, out, in, rows);
+    product_columns_plain(dw, dy->values, dy->stride, x->values, out, in,
+                          x->rows);
   else
-    gemm(true, false, out, in, rows, 1, dy, stride, x, in, 1, dw, in);
+    gemm(true, false, out, in, x->rows, 1, dy->values, dy->stride,
+         x->values, in, 1, dw, in);
 }
 
 
-static bool any_weight_wanted(const Linear *l, int count) {
-  for (int i = 0; i < count; i++)
-    if (l[i].weight->requires_grad) return true;
-  return false;
-}
-
-
-bool linear_back(const Linear *l, int count, const Arithmetic *a,
-                 const float *dy, const float *x, int64_t rows) {
-  int64_t out = outputs(l), stride = count * out;
-  if (a->precision == PRECISION_BF16 && any_weight_wanted(l, count))
-    product_pack_columns(a->right, x, inputs(l), inputs(l), rows);
-  for (int i = 0; i < count; i++, dy += out) {
-    if (l[i].weight->requires_grad) {
-      float *dw = gradient_of(l[i].weight);  /* [out, in] */
-      if (dw == NULL) return false;
-      weight_back(&l[i], a, dw, dy, stride, x, rows);
-    }
-    if (l[i].bias->requires_grad) {
-      float *db = gradient_of(l[i].bias);    /* [out] */
-      if (db == NULL) return false;
-      gradient_columns(db, dy, NULL, rows, stride, out);
-    }
+bool linear_back(const Linear *l, const Arithmetic *a, const Matrix *dy,
+                 const Matrix *x) {
+  if (l->weight->requires_grad) {
+    float *dw = gradient_of(l->weight);  /* [out, in] */
+    if (dw == NULL) return false;
+    weight_back(l, a, dw, dy, x);
+  }
+  if (l->bias->requires_grad) {
+    float *db = gradient_of(l->bias);    /* [out] */
+    if (db == NULL) return false;
+    gradient_columns(db, dy->values, NULL, dy->rows, dy->stride, dy->width);
   }
   return true;
 }
 
 
 void linear_back_input(const Linear *l, const Arithmetic *a, float *dx,
-                       bool add, const float *dy, int64_t rows) {
+                       bool add, const Matrix *dy) {
   int64_t out = outputs(l), in = inputs(l);
   const float *w = tensor_f32(l->weight);
   if (a->precision == PRECISION_BF16) {
-    product_round(a->rows, dy, rows, out);
-    product_rows(ELEMENT_BF16, dx, add, a->rows,
-                 l->panels[PRECISION_BF16].back, rows, in, out);
+    product_pack_columns(a->weight, w, in, in, out);
+    product_rows(ELEMENT_BF16, dx, add, dy->rounded, a->weight, dy->rows, in,
+                 out);
   }
   else if (is_ours(l, a->precision))
-    product_plain(dx, add, dy, w, rows, in, out);
+    product_plain(dx, add, dy->values, w, dy->rows, in, out);
   else
-    gemm(false, false, rows, in, out, 1, dy, out, w, in, add, dx, in);
+    gemm(false, false, dy->rows, in, out, 1, dy->values, out, w, in, add, dx,
+         in);
 }
 
 /* }======== */

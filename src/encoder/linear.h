@@ -5,8 +5,9 @@
 **   backward  dW += dy' x,  db += column sums of dy,  dx (+)= dy W
 **
 ** In bfloat16 the operands of products are rounded; weights, sums, gradients
-** and all else stay float32. Weights are packed when they changed. Float32
-** products that our own kernels do not take are OpenBLAS's.
+** and all else stay float32. Weights are packed for each product; those that
+** do not change meanwhile may be packed once and kept. Float32 products that
+** our own kernels do not take are OpenBLAS's.
 */
 #ifndef lunula_linear_h
 #define lunula_linear_h
@@ -14,8 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../kernel/product.h"
 #include "../tensor/tensor.h"
+#include "matrix.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -25,8 +26,7 @@ typedef enum Precision {
 } Precision;
 
 typedef struct LinearPanels {
-  uint32_t *forward;  /* for x W'; NULL: never packed */
-  uint32_t *back;     /* for dy W, bf16 alone; NULL: never packed */
+  uint32_t *forward;  /* for x W'; NULL: not kept */
   uint64_t version;   /* of the weight, when it was packed */
 } LinearPanels;
 
@@ -36,32 +36,31 @@ typedef struct Linear {
   LinearPanels panels[2];  /* for each Precision */
 } Linear;
 
-/* How products are done, and the memory that rounding takes. */
+/* How products are done, and where a weight is packed for one. */
 typedef struct Arithmetic {
   Precision precision;
-  Bf16 *rows;       /* [rows, out or in] */
-  uint32_t *left;   /* panels of dy, depth rows */
-  uint32_t *right;  /* panels of x, depth rows */
+  uint32_t *weight;   /* panels of any weight, either way; NULL: those of the
+                         forward are kept, and there is no backward */
 } Arithmetic;
 
-/* packs the weight unless that was done; with `back` for the backward too.
-   false: no memory */
-bool linear_pack(Linear *l, Precision p, bool back);
+/* packs the weight, to be kept, unless that was done; false: no memory */
+bool linear_pack(Linear *l, Precision p);
 void linear_unpack(Linear *l);  /* forgets the panels */
+
+/* units that panels of a weight [out, in] take */
+int64_t linear_units(Precision p, int64_t out, int64_t in);
 
 /* y = x W', the bias left to whoever reads y next */
 void linear_product(const Linear *l, const Arithmetic *a, float *y,
-                    const float *x, int64_t rows);
+                    const Matrix *x);
 
-/* Adds to the gradients that are wanted of `count` layers of one shape that
-   read the same x and whose dy stand side by side: dy [rows, count * out].
-   false: no memory */
-bool linear_back(const Linear *l, int count, const Arithmetic *a,
-                 const float *dy, const float *x, int64_t rows);
+/* adds to the gradients that are wanted; false: no memory */
+bool linear_back(const Linear *l, const Arithmetic *a, const Matrix *dy,
+                 const Matrix *x);
 
 /* dx = dy W, or dx += dy W */
 void linear_back_input(const Linear *l, const Arithmetic *a, float *dx,
-                       bool add, const float *dy, int64_t rows);
+                       bool add, const Matrix *dy);
 
 #pragma GCC visibility pop
 

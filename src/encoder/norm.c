@@ -12,7 +12,7 @@ enum { ROWS_A_TASK = 32 };
 
 typedef struct NormJob {
   LayerNormRows rows;     /* from row 0 */
-  float *out;             /* [count, width] forward; dy backward, or NULL */
+  const Matrix *out;      /* [count, width] forward; dy backward, or NULL */
   float *z;               /* [count, width] y forward, dout and dz backward */
   const float *bias;      /* [width] or NULL */
   const float *residual;  /* [count, width] or NULL */
@@ -47,7 +47,8 @@ static void forward_some(void *ctx, int64_t first, int64_t n) {
   drop_some(j->d, j->z, first, n, j->width);
   if (j->residual != NULL)
     k->add_scaled(j->z + at, j->residual + at, 1, n * j->width);
-  k->layer_norm(j->out + at, j->z + at, &rows, n, j->width);
+  k->layer_norm(j->out->values + at, j->z + at, &rows, n, j->width);
+  matrix_round_rows(j->out, first, n);
 }
 
 
@@ -60,32 +61,33 @@ static NormJob job_of(const LayerNorm *norm, const NormKept *kept,
 }
 
 
-void norm_forward(const LayerNorm *norm, const NormKept *kept, float *out,
-                  float *y, const float *bias, const float *residual,
-                  const Dropout *d, int64_t rows) {
-  NormJob j = job_of(norm, kept, rows);
+void norm_forward(const LayerNorm *norm, const NormKept *kept,
+                  const Matrix *out, float *y, const float *bias,
+                  const float *residual, const Dropout *d) {
+  NormJob j = job_of(norm, kept, out->rows);
   j.out = out;
   j.z = y;
   j.bias = bias;
   j.residual = residual;
   j.d = d;
-  pool_rows(rows, ROWS_A_TASK, forward_some, &j);
+  pool_rows(out->rows, ROWS_A_TASK, forward_some, &j);
 }
 
 
 static void again_some(void *ctx, int64_t first, int64_t n) {
   const NormJob *j = ctx;
   LayerNormRows rows = rows_from(j, first);
-  row_kernels()->layer_norm_again(j->out + first * j->width, &rows, n,
-                                  j->width);
+  row_kernels()->layer_norm_again(j->out->values + first * j->width, &rows,
+                                  n, j->width);
+  matrix_round_rows(j->out, first, n);
 }
 
 
-void norm_again(const LayerNorm *norm, const NormKept *kept, float *out,
-                int64_t rows) {
-  NormJob j = job_of(norm, kept, rows);
+void norm_again(const LayerNorm *norm, const NormKept *kept,
+                const Matrix *out) {
+  NormJob j = job_of(norm, kept, out->rows);
   j.out = out;
-  pool_rows(rows, ROWS_A_TASK, again_some, &j);
+  pool_rows(out->rows, ROWS_A_TASK, again_some, &j);
 }
 
 
@@ -95,8 +97,10 @@ static void back_some(void *ctx, int64_t first, int64_t n) {
   LayerNormRows rows = rows_from(j, first);
   row_kernels()->layer_norm_back(j->z + at, j->z + at, &rows, n, j->width);
   if (j->out == NULL) return;
-  memcpy(j->out + at, j->z + at, sizeof(float) * (size_t)(n * j->width));
-  drop_some(j->d, j->out, first, n, j->width);
+  float *dy = j->out->values;
+  memcpy(dy + at, j->z + at, sizeof(float) * (size_t)(n * j->width));
+  drop_some(j->d, dy, first, n, j->width);
+  matrix_round_rows(j->out, first, n);
 }
 
 
@@ -117,7 +121,7 @@ static bool back_parameters(const LayerNorm *norm, const NormJob *j) {
 
 
 bool norm_back(const LayerNorm *norm, const NormKept *kept, float *dz,
-               float *dy, const Dropout *d, int64_t rows) {
+               const Matrix *dy, const Dropout *d, int64_t rows) {
   NormJob j = job_of(norm, kept, rows);
   j.out = dy;
   j.z = dz;

@@ -15,6 +15,7 @@
 
 #include "../kernel/rows.h"
 #include "../tensor/tensor.h"
+#include "matrix.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -30,18 +31,18 @@ typedef struct NormKept {
 
 /* out = LayerNorm(residual + dropout(y + bias)). bias or residual may be
    NULL; y is used up unless it is kept->normal. */
-void norm_forward(const LayerNorm *norm, const NormKept *kept, float *out,
-                  float *y, const float *bias, const float *residual,
-                  const Dropout *d, int64_t rows);
+void norm_forward(const LayerNorm *norm, const NormKept *kept,
+                  const Matrix *out, float *y, const float *bias,
+                  const float *residual, const Dropout *d);
 
 /* the same output again */
-void norm_again(const LayerNorm *norm, const NormKept *kept, float *out,
-                int64_t rows);
+void norm_again(const LayerNorm *norm, const NormKept *kept,
+                const Matrix *out);
 
-/* dz from dout (in place); dy = dz through the dropout unless dy is NULL.
-   Adds to the gradients of weight and bias. false: no memory */
+/* dz [rows, width] from dout (in place); dy = dz through the dropout unless
+   dy is NULL. Adds to the gradients of weight and bias. false: no memory */
 bool norm_back(const LayerNorm *norm, const NormKept *kept, float *dz,
-               float *dy, const Dropout *d, int64_t rows);
+               const Matrix *dy, const Dropout *d, int64_t rows);
 
 /* x = dropout(x), or the way back through it; x [rows, width] */
 void dropout_rows(float *x, const Dropout *d, int64_t rows, int64_t width);

@@ -132,11 +132,10 @@ bool parameters_init(Parameters *p, const EncoderConfig *c) {
 }
 
 
-bool layer_pack(Layer *l, Precision p, bool back) {
-  return linear_pack(&l->qkv, p, back) &&
-         linear_pack(&l->attention_output, p, back) &&
-         linear_pack(&l->intermediate, p, back) &&
-         linear_pack(&l->output, p, back);
+bool layer_pack(Layer *l, Precision p) {
+  return linear_pack(&l->qkv, p) &&
+         linear_pack(&l->attention_output, p) &&
+         linear_pack(&l->intermediate, p) && linear_pack(&l->output, p);
 }
 
 

@@ -33,9 +33,9 @@ void parameters_free(Parameters *p);
 /* makes t parameter i; see encoder_set */
 bool parameters_set(Parameters *p, int i, Tensor *t);
 
-/* packs the weights of a layer where they changed, with `back` for the
-   backward too; false: no memory */
-bool layer_pack(Layer *l, Precision p, bool back);
+/* packs the weights of a layer where they changed, to be kept; false: no
+   memory */
+bool layer_pack(Layer *l, Precision p);
 void layer_unpack(Layer *l);
 
 /* does any parameter of the layer, or of the embeddings, want a gradient? */

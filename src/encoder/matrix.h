@@ -1,0 +1,49 @@
+/*
+** A matrix of activations or of their gradients, [rows, width], in the forms
+** that products read: float32, and in bfloat16 what its maker rounds while
+** the numbers are still in the cache.
+**
+** A form that is NULL is not wanted. In float32 there are values alone.
+*/
+#ifndef lunula_matrix_h
+#define lunula_matrix_h
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../kernel/product.h"
+
+#pragma GCC visibility push(hidden)
+
+typedef struct Matrix {
+  float *values;      /* [rows, width], rows `stride` apart */
+  Bf16 *rounded;      /* [rows, bf16_step(width)], for products with weights */
+  uint32_t *panels;   /* of depth `rows`, for the gradients of weights */
+  int64_t rows, width, stride;
+} Matrix;
+
+/* values alone */
+static inline Matrix matrix_of(float *values, int64_t rows, int64_t width) {
+  return (Matrix){ values, NULL, NULL, rows, width, width };
+}
+
+/* A piece of a matrix. It begins at an even row, and an odd number of rows
+   ends the matrix; it begins at a multiple of PANEL_COLUMNS, and a number of
+   columns that is none ends the row. */
+typedef struct Piece {
+  int64_t row, rows, column, columns;
+} Piece;
+
+/* rounds what is wanted of a piece; x [p.rows, p.columns], rows `stride`
+   apart. On the thread that calls, inside a pool's task */
+void matrix_round(const Matrix *m, Piece p, const float *x, int64_t stride);
+
+/* the same of whole rows of the values */
+void matrix_round_rows(const Matrix *m, int64_t first, int64_t n);
+
+/* the same of all values, over the pool */
+void matrix_round_all(const Matrix *m);
+
+#pragma GCC visibility pop
+
+#endif
