@@ -17,19 +17,9 @@ static void round_rows(const Matrix *m, Piece p, const float *x,
 }
 
 
-static void pack_panels(const Matrix *m, Piece p, const float *x,
-                        int64_t stride) {
-  int64_t size = panel_size(ELEMENT_BF16, m->rows);
-  uint32_t *at = m->panels + p.column / PANEL_COLUMNS * size +
-                 p.row / 2 * PANEL_COLUMNS;
-  for (int64_t i = 0; i < panel_count(p.columns); i++, at += size)
-    panel_kernels()->pack_columns(at, x, stride, i, p.columns, p.rows);
-}
-
-
 void matrix_round(const Matrix *m, Piece p, const float *x, int64_t stride) {
   if (m->rounded != NULL) round_rows(m, p, x, stride);
-  if (m->panels != NULL) pack_panels(m, p, x, stride);
+  if (m->panels != NULL) product_pack_piece(m->panels, m->rows, p, x, stride);
 }
 
 

@@ -27,13 +27,6 @@ static inline Matrix matrix_of(float *values, int64_t rows, int64_t width) {
   return (Matrix){ values, NULL, NULL, rows, width, width };
 }
 
-/* A piece of a matrix. It begins at an even row, and an odd number of rows
-   ends the matrix; it begins at a multiple of PANEL_COLUMNS, and a number of
-   columns that is none ends the row. */
-typedef struct Piece {
-  int64_t row, rows, column, columns;
-} Piece;
-
 /* rounds what is wanted of a piece; x [p.rows, p.columns], rows `stride`
    apart. On the thread that calls, inside a pool's task */
 void matrix_round(const Matrix *m, Piece p, const float *x, int64_t stride);

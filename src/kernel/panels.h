@@ -62,9 +62,9 @@ typedef struct PanelKernels {
      x[column * stride + d]: rows of a weight */
   void (*pack_rows)(uint32_t *panel, const float *x, int64_t stride,
                     int64_t p, int64_t columns, int64_t depth);
-  /* the same where it is x[d * stride + column] */
-  void (*pack_columns)(uint32_t *panel, const float *x, int64_t stride,
-                       int64_t p, int64_t columns, int64_t depth);
+  /* all panels, `size` units apart, where it is x[d * stride + column] */
+  void (*pack_columns)(uint32_t *panels, int64_t size, const float *x,
+                       int64_t stride, int64_t columns, int64_t depth);
   /* rows of n floats to rows of bf16, `step` apart, filled up to an even n */
   void (*round_rows)(Bf16 *out, int64_t step, const float *x, int64_t stride,
                      int64_t rows, int64_t n);

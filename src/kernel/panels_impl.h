@@ -82,18 +82,21 @@ KERNEL void FN(round_rows)(Bf16 *out, int64_t step, const float *x,
 
 /* {======== packing ======== */
 
-KERNEL void FN(pack_columns)(uint32_t *panel, const float *x, int64_t stride,
-                             int64_t p, int64_t columns, int64_t depth) {
-  int64_t left = columns - p * PANEL_COLUMNS;
-  const float *even = x + p * PANEL_COLUMNS;
-  for (int64_t d = 0; d < depth; d += 2, even += 2 * stride) {
-    const float *odd = even + stride;
-    for (int c = 0; c < PANEL_COLUMNS; c += WIDTH, panel += WIDTH) {
-      int64_t n = left - c;
-      VU v = FN(pair)(FN(load_bits)(even + c, n),
-                      d + 1 < depth ? FN(load_bits)(odd + c, n) : (VU){ 0 });
-      memcpy(panel, &v, sizeof v);
-    }
+/* a pair of rows at a time, so that they are read as they lie */
+KERNEL void FN(pack_columns)(uint32_t *panels, int64_t size, const float *x,
+                             int64_t stride, int64_t columns,
+                             int64_t depth) {
+  for (int64_t d = 0; d < depth; d += 2) {
+    const float *even = x + d * stride, *odd = even + stride;
+    uint32_t *unit = panels + d / 2 * PANEL_COLUMNS;
+    for (int64_t p = 0; p < columns; p += PANEL_COLUMNS, unit += size)
+      for (int64_t c = 0; c < PANEL_COLUMNS; c += WIDTH) {
+        int64_t n = columns - p - c;
+        VU v = FN(pair)(FN(load_bits)(even + p + c, n),
+                        d + 1 < depth ? FN(load_bits)(odd + p + c, n)
+                                      : (VU){ 0 });
+        memcpy(unit + c, &v, sizeof v);
+      }
   }
 }
 

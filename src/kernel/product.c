@@ -106,14 +106,6 @@ static void pack_rows_fp32(void *ctx, int64_t i) {
 }
 
 
-static void pack_columns_bf16(void *ctx, int64_t i) {
-  const Packing *p = ctx;
-  panel_kernels()->pack_columns(p->out +
-                                i * panel_size(ELEMENT_BF16, p->depth),
-                                p->x, p->stride, i, p->columns, p->depth);
-}
-
-
 void product_pack_rows(Element e, uint32_t *panels, const float *x,
                        int64_t columns, int64_t depth) {
   Packing p = { panels, x, depth, columns, depth };
@@ -122,10 +114,28 @@ void product_pack_rows(Element e, uint32_t *panels, const float *x,
 }
 
 
-void product_pack_columns(uint32_t *panels, const float *x, int64_t stride,
-                          int64_t columns, int64_t depth) {
-  Packing p = { panels, x, stride, columns, depth };
-  run(panel_count(columns), pack_columns_bf16, &p);
+void product_pack_piece(uint32_t *panels, int64_t depth, Piece p,
+                        const float *x, int64_t stride) {
+  int64_t size = panel_size(ELEMENT_BF16, depth);
+  uint32_t *at = panels + p.column / PANEL_COLUMNS * size +
+                 p.row / 2 * PANEL_COLUMNS;
+  panel_kernels()->pack_columns(at, size, x, stride, p.columns, p.rows);
+}
+
+
+static void pack_columns_some(void *ctx, int64_t first, int64_t n) {
+  const Packing *p = ctx;
+  product_pack_piece(p->out, p->depth, (Piece){ first, n, 0, p->columns },
+                     p->x + first * p->columns, p->columns);
+}
+
+
+void product_pack_columns(uint32_t *panels, const float *x, int64_t columns,
+                          int64_t depth) {
+  Packing p = { panels, x, columns, columns, depth };
+  ClockPart before = clock_enter(CLOCK_GEMM);
+  pool_rows(depth, ROUND_ROWS, pack_columns_some, &p);
+  clock_leave(before);
 }
 
 /* }======== */

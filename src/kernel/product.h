@@ -28,9 +28,21 @@ void product_round(Bf16 *out, const float *x, int64_t rows, int64_t n);
 /* panels of x [columns, depth], for products with its transpose */
 void product_pack_rows(Element e, uint32_t *panels, const float *x,
                        int64_t columns, int64_t depth);
-/* bf16 panels of x [depth, columns], rows `stride` apart */
-void product_pack_columns(uint32_t *panels, const float *x, int64_t stride,
-                          int64_t columns, int64_t depth);
+/* bf16 panels of x [depth, columns] */
+void product_pack_columns(uint32_t *panels, const float *x, int64_t columns,
+                          int64_t depth);
+
+/* A piece of a matrix. It begins at an even row, and an odd number of rows
+   ends the matrix; it begins at a multiple of PANEL_COLUMNS, and a number of
+   columns that is none ends the row. */
+typedef struct Piece {
+  int64_t row, rows, column, columns;
+} Piece;
+
+/* the same of a piece x [p.rows, p.columns], rows `stride` apart; on the
+   thread that calls */
+void product_pack_piece(uint32_t *panels, int64_t depth, Piece p,
+                        const float *x, int64_t stride);
 
 /* c (+)= a b, c [m, n]; a [m, k], and packed panels of b with n columns and
    depth k. bf16: a is from product_round. */
