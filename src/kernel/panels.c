@@ -20,6 +20,30 @@ enum {
   LINE_FLOATS = 16  /* of a cache line */
 };
 
+enum { TURNED = 4 };  /* rows that become columns together */
+
+typedef union Strip {
+  Bf16 half[PIECE];
+  uint32_t unit[PIECE];
+} Strip;
+
+
+/* units u to u + 3 of four strips: to four columns of four units */
+static inline void turn(uint32_t *panel, const Strip *strips, int64_t u) {
+#if defined(__SSE2__)
+  __m128 v[TURNED];
+  for (int c = 0; c < TURNED; c++) memcpy(&v[c], strips[c].unit + u, 16);
+  _MM_TRANSPOSE4_PS(v[0], v[1], v[2], v[3]);
+  for (int i = 0; i < TURNED; i++)
+    memcpy(panel + i * PANEL_COLUMNS, &v[i], 16);
+#else
+  for (int i = 0; i < TURNED; i++)
+    for (int c = 0; c < TURNED; c++)
+      panel[i * PANEL_COLUMNS + c] = strips[c].unit[u + i];
+#endif
+}
+
+
 static inline float bits_float(uint32_t u) {
   float x;
   memcpy(&x, &u, sizeof x);

@@ -58,11 +58,11 @@ typedef struct Operand {
 } Operand;
 
 typedef struct PanelKernels {
-  /* bf16 panel `p` of a matrix whose element (column, d) is
-     x[column * stride + d]: rows of a weight */
-  void (*pack_rows)(uint32_t *panel, const float *x, int64_t stride,
-                    int64_t p, int64_t columns, int64_t depth);
-  /* all panels, `size` units apart, where it is x[d * stride + column] */
+  /* a panel of a matrix whose element (column, d) is x[column * stride + d]:
+     rows of a weight. Columns beyond PANEL_COLUMNS are not read */
+  void (*pack_rows[2])(uint32_t *panel, const float *x, int64_t stride,
+                       int64_t columns, int64_t depth);
+  /* all bf16 panels, `size` units apart, where it is x[d * stride + column] */
   void (*pack_columns)(uint32_t *panels, int64_t size, const float *x,
                        int64_t stride, int64_t columns, int64_t depth);
   /* rows of n floats to rows of bf16, `step` apart, filled up to an even n */

@@ -101,36 +101,56 @@ KERNEL void FN(pack_columns)(uint32_t *panels, int64_t size, const float *x,
 }
 
 
-/* a column of the panel from what was rounded of a row; pairs stay whole */
-INLINE void FN(put_column)(uint32_t *panel, const Bf16 *row, int64_t n) {
-  for (int64_t d = 0; d < n; d += 2)
-    memcpy(panel + d / 2 * PANEL_COLUMNS, row + d, sizeof *panel);
+/* n of a row of the depth, as units; odd ends are filled up */
+INLINE void FN(take_row)(const Element e, Strip *to, const float *x,
+                         int64_t n) {
+  if (e == ELEMENT_BF16) FN(round_row)(to->half, x, n);
+  else memcpy(to->unit, x, (size_t)n * sizeof *x);
 }
 
 
-/* columns `first` to `first` + LINE - 1 of the panel, from x on: they share
-   cache lines, and a piece of the depth at a time keeps these in L1 */
-INLINE void FN(pack_line)(uint32_t *panel, const float *x, int64_t stride,
-                          int64_t columns, int64_t depth) {
-  Bf16 row[PIECE];
-  for (int64_t d = 0; d < depth; d += PIECE) {
-    int64_t n = depth - d < PIECE ? depth - d : PIECE;
-    for (int64_t c = 0; c < LINE_FLOATS; c++) {
-      if (c < columns) FN(round_row)(row, x + c * stride + d, n);
-      else memset(row, 0, sizeof row);
-      FN(put_column)(panel + d / 2 * PANEL_COLUMNS + c, row, n);
+/* four columns of the panel; x [columns, n], rows `stride` apart */
+INLINE void FN(pack_four)(const Element e, uint32_t *panel, const float *x,
+                          int64_t stride, int64_t columns, int64_t n) {
+  Strip strips[TURNED];
+  int64_t units = panel_units(e, n), u = 0;
+  for (int64_t c = 0; c < TURNED; c++) {
+    if (c < columns) FN(take_row)(e, &strips[c], x + c * stride, n);
+    else memset(&strips[c], 0, sizeof strips[c]);
+  }
+  for (; u + TURNED <= units; u += TURNED)
+    turn(panel + u * PANEL_COLUMNS, strips, u);
+  for (; u < units; u++)
+    for (int c = 0; c < TURNED; c++)
+      panel[u * PANEL_COLUMNS + c] = strips[c].unit[u];
+}
+
+
+/* a cache line of columns and a piece of the depth at a time: both sides stay
+   in L1 */
+INLINE void FN(pack_rows)(const Element e, uint32_t *panel, const float *x,
+                          int64_t stride, int64_t columns, int64_t depth) {
+  for (int64_t line = 0; line < PANEL_COLUMNS; line += LINE_FLOATS)
+    for (int64_t d = 0; d < depth; d += PIECE) {
+      int64_t n = depth - d < PIECE ? depth - d : PIECE;
+      uint32_t *at = panel + panel_units(e, d) * PANEL_COLUMNS;
+      for (int64_t c = line; c < line + LINE_FLOATS; c += TURNED)
+        FN(pack_four)(e, at + c, x + c * stride + d, stride, columns - c, n);
     }
-  }
 }
 
 
-KERNEL void FN(pack_rows)(uint32_t *panel, const float *x, int64_t stride,
-                          int64_t p, int64_t columns, int64_t depth) {
-  for (int64_t c = 0; c < PANEL_COLUMNS; c += LINE_FLOATS) {
-    int64_t column = p * PANEL_COLUMNS + c;
-    FN(pack_line)(panel + c, x + column * stride, stride, columns - column,
-                  depth);
-  }
+KERNEL void FN(pack_rows_fp32)(uint32_t *panel, const float *x,
+                               int64_t stride, int64_t columns,
+                               int64_t depth) {
+  FN(pack_rows)(ELEMENT_FP32, panel, x, stride, columns, depth);
+}
+
+
+KERNEL void FN(pack_rows_bf16)(uint32_t *panel, const float *x,
+                               int64_t stride, int64_t columns,
+                               int64_t depth) {
+  FN(pack_rows)(ELEMENT_BF16, panel, x, stride, columns, depth);
 }
 
 /* }======== */
@@ -249,7 +269,8 @@ KERNEL void FN(product_bf16)(float *c, int64_t ldc, bool add,
 
 
 static const PanelKernels FN(kernels) = {
-  .pack_rows    = FN(pack_rows),
+  .pack_rows    = { [ELEMENT_FP32] = FN(pack_rows_fp32),
+                    [ELEMENT_BF16] = FN(pack_rows_bf16) },
   .pack_columns = FN(pack_columns),
   .round_rows   = FN(round_rows),
   .product      = { [ELEMENT_FP32] = FN(product_fp32),

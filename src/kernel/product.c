@@ -11,8 +11,7 @@ enum {
   BLOCK_ROWS = 48,     /* rows of c in a task: a block of a stays in L1 or L2 */
   BLOCK_PANELS = 6,    /* panels of b in a task */
   DEPTH_UNITS = 512,   /* of a long sum: a piece of a panel stays in L2 */
-  ROUND_ROWS = 32,
-  TURN_PIECE = 64      /* of a row, turned into columns at once */
+  ROUND_ROWS = 32
 };
 
 /* c [m, n] cut into tasks of `block` rows and some panels */
@@ -29,9 +28,10 @@ typedef struct Product {
 } Product;
 
 typedef struct Packing {
+  Element element;
   uint32_t *out;
-  const float *x;       /* rows `stride` apart */
-  int64_t stride, columns, depth;
+  const float *x;       /* contiguous */
+  int64_t columns, depth;
 } Packing;
 
 
@@ -84,33 +84,19 @@ void product_round(Bf16 *out, const float *x, int64_t rows, int64_t n) {
 }
 
 
-static void pack_rows_bf16(void *ctx, int64_t i) {
+static void pack_panel(void *ctx, int64_t i) {
   const Packing *p = ctx;
-  panel_kernels()->pack_rows(p->out + i * panel_size(ELEMENT_BF16, p->depth),
-                             p->x, p->stride, i, p->columns, p->depth);
-}
-
-
-/* rows become columns, a piece at a time so that both sides stay in L1 */
-static void pack_rows_fp32(void *ctx, int64_t i) {
-  const Packing *p = ctx;
-  float *panel = (float *)p->out + i * panel_size(ELEMENT_FP32, p->depth);
-  int64_t columns = least(PANEL_COLUMNS, p->columns - i * PANEL_COLUMNS);
-  for (int64_t d = 0; d < p->depth; d += TURN_PIECE)
-    for (int64_t c = 0; c < columns; c++) {
-      const float *row = p->x + (i * PANEL_COLUMNS + c) * p->stride;
-      int64_t end = least(d + TURN_PIECE, p->depth);
-      for (int64_t k = d; k < end; k++)
-        panel[k * PANEL_COLUMNS + c] = row[k];
-    }
+  int64_t first = i * PANEL_COLUMNS;
+  panel_kernels()->pack_rows[p->element](
+    p->out + i * panel_size(p->element, p->depth), p->x + first * p->depth,
+    p->depth, p->columns - first, p->depth);
 }
 
 
 void product_pack_rows(Element e, uint32_t *panels, const float *x,
                        int64_t columns, int64_t depth) {
-  Packing p = { panels, x, depth, columns, depth };
-  run(panel_count(columns),
-      e == ELEMENT_BF16 ? pack_rows_bf16 : pack_rows_fp32, &p);
+  Packing p = { e, panels, x, columns, depth };
+  run(panel_count(columns), pack_panel, &p);
 }
 
 
@@ -132,7 +118,7 @@ static void pack_columns_some(void *ctx, int64_t first, int64_t n) {
 
 void product_pack_columns(uint32_t *panels, const float *x, int64_t columns,
                           int64_t depth) {
-  Packing p = { panels, x, columns, columns, depth };
+  Packing p = { ELEMENT_BF16, panels, x, columns, depth };
   ClockPart before = clock_enter(CLOCK_GEMM);
   pool_rows(depth, ROUND_ROWS, pack_columns_some, &p);
   clock_leave(before);
