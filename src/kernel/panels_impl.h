@@ -126,14 +126,23 @@ INLINE void FN(pack_four)(const Element e, uint32_t *panel, const float *x,
 }
 
 
-/* a cache line of columns and a piece of the depth at a time: both sides stay
-   in L1 */
+INLINE void FN(prefetch_piece)(const float *x) {
+  for (int i = 0; i < PIECE; i += LINE_FLOATS) __builtin_prefetch(x + i, 0, 2);
+}
+
+
+/* A cache line of columns and a piece of the depth at a time: both sides stay
+   in L1. The next line's rows are fetched meanwhile; they are too far apart
+   for a processor to foresee. */
 INLINE void FN(pack_rows)(const Element e, uint32_t *panel, const float *x,
                           int64_t stride, int64_t columns, int64_t depth) {
   for (int64_t line = 0; line < PANEL_COLUMNS; line += LINE_FLOATS)
     for (int64_t d = 0; d < depth; d += PIECE) {
       int64_t n = depth - d < PIECE ? depth - d : PIECE;
       uint32_t *at = panel + panel_units(e, d) * PANEL_COLUMNS;
+      for (int64_t c = line + LINE_FLOATS;
+           c < line + 2 * LINE_FLOATS && c < columns; c++)
+        FN(prefetch_piece)(x + c * stride + d);
       for (int64_t c = line; c < line + LINE_FLOATS; c += TURNED)
         FN(pack_four)(e, at + c, x + c * stride + d, stride, columns - c, n);
     }
