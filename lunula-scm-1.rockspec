@@ -77,7 +77,6 @@ build = {
         "src/lua/lthreads.c",
         "src/lua/ltokenizer.c",
         "src/optim/adamw.c",
-        "src/optim/step.c",
         "src/optim/table.c",
         "src/tensor/map.c",
         "src/tensor/op_arith.c",

@@ -21,14 +21,18 @@
 #if defined(__x86_64__)
 #define MULTIPLY_EVEN(a, b) \
   _mm_mul_epu32((__m128i)(a), _mm_set1_epi32((int)(b)))
+#define SQRT(v)  _mm_sqrt_ps((__m128)(v))
 #else
 #define MULTIPLY_EVEN(a, b)  (((VL)(a) & 0xFFFFFFFFu) * (uint64_t)(b))
+#define SQRT(v) \
+  ((V){ sqrtf((v)[0]), sqrtf((v)[1]), sqrtf((v)[2]), sqrtf((v)[3]) })
 #endif
 #include "rows_impl.h"
 #undef LEVEL
 #undef WIDTH
 #undef TARGET
 #undef MULTIPLY_EVEN
+#undef SQRT
 
 #if defined(__x86_64__)
 #define LEVEL  avx2
@@ -36,11 +40,13 @@
 #define TARGET  __attribute__((target("avx2,fma")))
 #define MULTIPLY_EVEN(a, b) \
   _mm256_mul_epu32((__m256i)(a), _mm256_set1_epi32((int)(b)))
+#define SQRT(v)  _mm256_sqrt_ps((__m256)(v))
 #include "rows_impl.h"
 #undef LEVEL
 #undef WIDTH
 #undef TARGET
 #undef MULTIPLY_EVEN
+#undef SQRT
 
 #define LEVEL  avx512
 #define WIDTH  16
@@ -48,11 +54,13 @@
   __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
 #define MULTIPLY_EVEN(a, b) \
   _mm512_mul_epu32((__m512i)(a), _mm512_set1_epi32((int)(b)))
+#define SQRT(v)  _mm512_sqrt_ps((__m512)(v))
 #include "rows_impl.h"
 #undef LEVEL
 #undef WIDTH
 #undef TARGET
 #undef MULTIPLY_EVEN
+#undef SQRT
 #endif
 
 

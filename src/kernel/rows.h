@@ -1,6 +1,7 @@
 /*
 ** Row kernels: what a BERT encoder does to its activations between matrix
-** products. One body (rows_impl.h) compiled for each instruction set.
+** products, and AdamW's step. One body (rows_impl.h) compiled for each
+** instruction set.
 **
 ** All matrices are contiguous float32 rows, [rows, width]. A kernel runs on
 ** the thread that calls it; callers cut rows or columns for the pool. Rows
@@ -13,6 +14,7 @@
 #include <stdint.h>
 
 #include "../base/rng.h"
+#include "step.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -87,6 +89,14 @@ typedef struct RowKernels {
   /* sum[c] += x[r, c] * y[r, c] */
   void (*column_products)(float *sum, const float *x, const float *y,
                           int64_t rows, int64_t stride, int64_t columns);
+
+  /* one step of p, m, v [n]; then the gradient g [n] is 0 */
+  void (*step)(float *p, float *g, float *m, float *v, int64_t n,
+               const StepNumbers *s);
+  /* s [steps], one after the other, with gradients of 0: the same bits as
+     `step` gives. Only rate, m_fix and v_fix differ between them. */
+  void (*step_without_gradient)(float *p, float *m, float *v, int64_t n,
+                                const StepNumbers *s, int64_t steps);
 } RowKernels;
 
 /* those of the processor's level (base/cpu.h) */

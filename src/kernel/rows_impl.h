@@ -4,6 +4,7 @@
 **   WIDTH   floats in a vector
 **   TARGET  the attribute that lets the compiler use it
 **   MULTIPLY_EVEN(a, b)  the 64-bit products of b and the even lanes of a
+**   SQRT(v)              the square roots
 **
 ** Written with the vector types of GCC and Clang: one text serves every
 ** width. A row's last vector is filled up with a neutral value and stored in
@@ -440,6 +441,9 @@ KERNEL void FN(column_products)(float *sum, const float *x, const float *y,
 /* }======== */
 
 
+#include "step_impl.h"
+
+
 static const RowKernels FN(kernels) = {
   .add_bias         = FN(add_bias),
   .activate         = FN(activate),
@@ -454,6 +458,8 @@ static const RowKernels FN(kernels) = {
   .softmax_back     = FN(softmax_back),
   .column_sums      = FN(column_sums),
   .column_products  = FN(column_products),
+  .step             = FN(step),
+  .step_without_gradient = FN(step_without_gradient),
 };
 
 #undef FN
