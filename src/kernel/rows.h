@@ -25,17 +25,18 @@ typedef enum Activation {
   ACTIVATIONS
 } Activation;
 
-/* Dropout: an element is kept when its random number is at least p. Numbers
-   come in groups of 64 from 16 blocks of the stream: number 16 w + b of a
-   group is word w of block b. A row of its own owns row_blocks(width)
-   blocks. */
+/* Dropout: an element is kept when its random number of 16 bits is at least
+   65536 p, rounded; so p is as exact as 2^-17, and a smaller one drops
+   nothing. Numbers come in groups of 128 from 16 blocks of the stream: number
+   32 w + 16 h + b of a group is half h (0: the lower) of word w of block b. A
+   row of its own owns row_blocks(width) blocks. */
 typedef struct Dropout {
-  float p;   /* 0: nothing is dropped */
+  float p;   /* in [0, 1); 0: nothing is dropped */
   Rng rng;   /* seed and purpose; its position is not used */
 } Dropout;
 
 static inline uint64_t row_blocks(int64_t width) {
-  return (uint64_t)((width + 63) / 64) * 16;
+  return (uint64_t)((width + 127) / 128) * 16;
 }
 
 typedef struct LayerNormRows {

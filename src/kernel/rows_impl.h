@@ -255,19 +255,28 @@ INLINE void FN(philox)(const Rng *rng, uint64_t first, VU out[4]) {
 }
 
 
-/* the 64 numbers of 16 blocks, or those of them that are left */
+/* x = x scale where the number is at least `least`, 0 elsewhere */
+INLINE void FN(drop)(float *x, VU number, int32_t least, float scale,
+                     int64_t left) {
+  V v = FN(get)(x, left, 0) * scale;
+  FN(put)(x, (V)((VI)v & ((VI)number >= least)), left);
+}
+
+
+/* the 128 numbers of 16 blocks, or those of them that are left */
 INLINE void FN(drop_group)(float *x, const Dropout *d, uint64_t block,
                            int64_t left) {
   VU word[4];
-  V scale = FN(splat)(1 / (1 - d->p)), zero = { 0 };
+  float scale = 1 / (1 - d->p);
+  int32_t least = (int32_t)(d->p * 65536 + 0.5f);
   for (int first = 0; first < 16 && first < left; first += WIDTH) {
     FN(philox)(&d->rng, block + (uint64_t)first, word);
     for (int w = 0; w < 4; w++) {
-      int64_t at = 16 * w + first;
-      V u = __builtin_convertvector((VI)(word[w] >> 8), V) * 0x1p-24f;
-      if (at >= left) break;
-      V v = FN(get)(x + at, left - at, 0) * scale;
-      FN(put)(x + at, FN(choose)(u < d->p, zero, v), left - at);
+      int64_t at = 32 * w + first;
+      if (at < left)
+        FN(drop)(x + at, word[w] & 0xFFFF, least, scale, left - at);
+      if (at + 16 < left)
+        FN(drop)(x + at + 16, word[w] >> 16, least, scale, left - at - 16);
     }
   }
 }
@@ -275,8 +284,8 @@ INLINE void FN(drop_group)(float *x, const Dropout *d, uint64_t block,
 
 KERNEL void FN(dropout)(float *x, const Dropout *d, uint64_t first_block,
                         int64_t n) {
-  for (int64_t i = 0; i < n; i += 64)
-    FN(drop_group)(x + i, d, first_block + (uint64_t)i / 4, n - i);
+  for (int64_t i = 0; i < n; i += 128)
+    FN(drop_group)(x + i, d, first_block + (uint64_t)i / 8, n - i);
 }
 
 /* }======== */
