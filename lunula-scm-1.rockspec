@@ -67,6 +67,7 @@ build = {
         "src/lua/lencoder.c",
         "src/lua/lgather.c",
         "src/lua/lio.c",
+        "src/lua/lkernels.c",
         "src/lua/lops.c",
         "src/lua/lops_loss.c",
         "src/lua/lops_shape.c",

@@ -16,6 +16,8 @@
 #define JOIN(a, b)  JOIN_(a, b)
 
 #define LEVEL  scalar
+#define LOAD_PART(p, n, fill)  FN(copy_part)(p, n, fill)
+#define STORE_PART(p, n, v)    memcpy(p, &(v), (size_t)(n) * sizeof *(p))
 #define WIDTH  4
 #define TARGET
 #if defined(__x86_64__)
@@ -33,9 +35,18 @@
 #undef TARGET
 #undef MULTIPLY_EVEN
 #undef SQRT
+#undef LOAD_PART
+#undef STORE_PART
 
 #if defined(__x86_64__)
 #define LEVEL  avx2
+#define FIRST(n) \
+  _mm256_cmpgt_epi32(_mm256_set1_epi32((int)(n)), \
+                     _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
+#define LOAD_PART(p, n, fill) \
+  _mm256_blendv_ps((__m256)(fill), _mm256_maskload_ps(p, FIRST(n)), \
+                   _mm256_castsi256_ps(FIRST(n)))
+#define STORE_PART(p, n, v)  _mm256_maskstore_ps(p, FIRST(n), (__m256)(v))
 #define WIDTH  8
 #define TARGET  __attribute__((target("avx2,fma")))
 #define MULTIPLY_EVEN(a, b) \
@@ -47,8 +58,16 @@
 #undef TARGET
 #undef MULTIPLY_EVEN
 #undef SQRT
+#undef LOAD_PART
+#undef STORE_PART
+
+#undef FIRST
 
 #define LEVEL  avx512
+#define FIRST(n)  ((__mmask16)((1u << (n)) - 1))
+#define LOAD_PART(p, n, fill) \
+  _mm512_mask_loadu_ps((__m512)(fill), FIRST(n), p)
+#define STORE_PART(p, n, v)  _mm512_mask_storeu_ps(p, FIRST(n), (__m512)(v))
 #define WIDTH  16
 #define TARGET \
   __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
@@ -61,6 +80,9 @@
 #undef TARGET
 #undef MULTIPLY_EVEN
 #undef SQRT
+#undef LOAD_PART
+#undef STORE_PART
+#undef FIRST
 #endif
 
 

@@ -5,6 +5,8 @@
 **   TARGET  the attribute that lets the compiler use it
 **   MULTIPLY_EVEN(a, b)  the 64-bit products of b and the even lanes of a
 **   SQRT(v)              the square roots
+**   LOAD_PART(p, n, fill), STORE_PART(p, n, v)  the first n < WIDTH elements;
+**                        those not loaded are from `fill`
 **
 ** Written with the vector types of GCC and Clang: one text serves every
 ** width. A row's last vector is filled up with a neutral value and stored in
@@ -45,22 +47,22 @@ INLINE V FN(splat)(float x) {
 }
 
 
-/* the first n < WIDTH elements; the others are `fill` */
-INLINE V FN(load_part)(const float *p, int64_t n, float fill) {
-  V v = FN(splat)(fill);
+INLINE V FN(copy_part)(const float *p, int64_t n, V v) {
   memcpy(&v, p, (size_t)n * sizeof *p);
   return v;
 }
 
 
+/* up to `left` elements; the others are `fill` */
 INLINE V FN(get)(const float *p, int64_t left, float fill) {
-  return left >= WIDTH ? FN(load)(p) : FN(load_part)(p, left, fill);
+  if (left >= WIDTH) return FN(load)(p);
+  return (V)LOAD_PART(p, left, FN(splat)(fill));
 }
 
 
 INLINE void FN(put)(float *p, V v, int64_t left) {
   if (left >= WIDTH) FN(store)(p, v);
-  else memcpy(p, &v, (size_t)left * sizeof *p);
+  else STORE_PART(p, left, v);
 }
 
 
@@ -92,14 +94,15 @@ INLINE float FN(largest)(V v) {
 
 /* {======== functions ======== */
 
-/* exp, by the range reduction and polynomial of Cephes' expf (Moshier);
+/* exp(x + low), low small, by the range reduction and polynomial of Cephes'
+   expf (Moshier);
    below -87.3 the result stays at the smallest normal number */
-INLINE V FN(exp)(V x) {
+INLINE V FN(exp_sum)(V x, V low) {
   const float magic = 0x1.8p23f;  /* adding it rounds to an integer */
   x = FN(choose)(x < -87.33654f, FN(splat)(-87.33654f), x);
   x = FN(choose)(x > 88.37626f, FN(splat)(88.37626f), x);
   V n = (x * 1.44269504f + magic) - magic;
-  V r = x - n * 0.693359375f + n * 2.12194440e-4f;
+  V r = x - n * 0.693359375f + n * 2.12194440e-4f + low;
   V p = r * 1.9875691500e-4f + 1.3981999507e-3f;
   p = p * r + 8.3334519073e-3f;
   p = p * r + 4.1665795894e-2f;
@@ -111,11 +114,16 @@ INLINE V FN(exp)(V x) {
 }
 
 
+INLINE V FN(exp)(V x) {
+  return FN(exp_sum)(x, (V){ 0 });
+}
+
+
 /* Phi(x), the normal distribution function: erfc(z) exp(z^2) = t q(t) with
    t = 1 / (1 + z / 2) and q of spec/fixtures/erfcx.py, a relative error of
    2e-7; gaussian is set to exp(-x^2 / 2) */
 INLINE V FN(normal_cdf)(V x, V *gaussian) {
-  V z = FN(larger)(x, -x) * 0.70710678f;
+  V a = FN(larger)(x, -x), z = a * 0.70710678f;
   V t = 1.0f / (1.0f + 0.5f * z);
   V q = t * 0.0431954333f - 0.234733593f;
   q = q * t + 0.493694932f;
@@ -127,14 +135,21 @@ INLINE V FN(normal_cdf)(V x, V *gaussian) {
   q = q * t + 0.246884575f;
   q = q * t + 0.282093754f;
   q = q * t + 0.282094795f;
-  *gaussian = FN(exp)(-z * z);
+  a = FN(choose)(a > 14.0f, FN(splat)(14), a);  /* beyond, exp is clamped */
+  V high = (V)((VI)a & ~0xFFF);  /* its square is exact */
+  *gaussian = FN(exp_sum)(-0.5f * high * high,
+                          -0.5f * (a - high) * (a + high));
   V tail = 0.5f * t * q * *gaussian;
   return FN(choose)(x < 0.0f, tail, 1.0f - tail);
 }
 
 
-INLINE V FN(tanh)(V x) {
-  return 1.0f - 2.0f / (FN(exp)(2.0f * x) + 1.0f);
+/* 1 / (1 + exp(-x)), which is (1 + tanh(x / 2)) / 2 without its
+   cancellation; 0 where exp(-x) would overflow; *inverse = exp(-x) */
+INLINE V FN(sigmoid)(V x, V *inverse) {
+  *inverse = FN(exp)(-x);
+  V s = 1.0f / (1.0f + *inverse);
+  return (V)((VI)s & (x > -88.0f));
 }
 
 
@@ -149,10 +164,11 @@ INLINE V FN(act)(Activation act, V x, V *slope) {
     return x * cdf;
   }
   if (act == ACT_GELU_TANH) {
-    V t = FN(tanh)(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x));
+    V e, s = FN(sigmoid)(2 * SQRT_2_OVER_PI * x *
+                         (1.0f + GELU_CUBIC * x * x), &e);
     V inner = SQRT_2_OVER_PI * (1.0f + 3 * GELU_CUBIC * x * x);
-    *slope = 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * inner;
-    return 0.5f * x * (1.0f + t);
+    *slope = s + 2.0f * x * s * (e * s) * inner;
+    return x * s;
   }
   V zero = { 0 };
   *slope = FN(choose)(x > 0.0f, FN(splat)(1), zero);
