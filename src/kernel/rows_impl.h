@@ -94,13 +94,10 @@ INLINE float FN(largest)(V v) {
 
 /* {======== functions ======== */
 
-/* exp(x + low), low small, by the range reduction and polynomial of Cephes'
-   expf (Moshier);
-   below -87.3 the result stays at the smallest normal number */
+/* exp(x + low), low small and x in -87.3 .. 88.3, by the range reduction and
+   polynomial of Cephes' expf (Moshier) */
 INLINE V FN(exp_sum)(V x, V low) {
   const float magic = 0x1.8p23f;  /* adding it rounds to an integer */
-  x = FN(choose)(x < -87.33654f, FN(splat)(-87.33654f), x);
-  x = FN(choose)(x > 88.37626f, FN(splat)(88.37626f), x);
   V n = (x * 1.44269504f + magic) - magic;
   V r = x - n * 0.693359375f + n * 2.12194440e-4f + low;
   V p = r * 1.9875691500e-4f + 1.3981999507e-3f;
@@ -114,7 +111,10 @@ INLINE V FN(exp_sum)(V x, V low) {
 }
 
 
+/* below -87.3 the result stays at the smallest normal number */
 INLINE V FN(exp)(V x) {
+  x = FN(choose)(x < -87.33654f, FN(splat)(-87.33654f), x);
+  x = FN(choose)(x > 88.37626f, FN(splat)(88.37626f), x);
   return FN(exp_sum)(x, (V){ 0 });
 }
 
@@ -123,7 +123,7 @@ INLINE V FN(exp)(V x) {
    t = 1 / (1 + z / 2) and q of spec/fixtures/erfcx.py, a relative error of
    2e-7; gaussian is set to exp(-x^2 / 2) */
 INLINE V FN(normal_cdf)(V x, V *gaussian) {
-  V a = FN(larger)(x, -x), z = a * 0.70710678f;
+  V a = (V)((VI)x & INT32_MAX), z = a * 0.70710678f;
   V t = 1.0f / (1.0f + 0.5f * z);
   V q = t * 0.0431954333f - 0.234733593f;
   q = q * t + 0.493694932f;
@@ -135,7 +135,7 @@ INLINE V FN(normal_cdf)(V x, V *gaussian) {
   q = q * t + 0.246884575f;
   q = q * t + 0.282093754f;
   q = q * t + 0.282094795f;
-  a = FN(choose)(a > 14.0f, FN(splat)(14), a);  /* beyond, exp is clamped */
+  a = FN(choose)(a > 13.2f, FN(splat)(13.2f), a);  /* -a^2 / 2 >= -87.3 */
   V high = (V)((VI)a & ~0xFFF);  /* its square is exact */
   *gaussian = FN(exp_sum)(-0.5f * high * high,
                           -0.5f * (a - high) * (a + high));
