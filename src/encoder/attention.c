@@ -62,10 +62,11 @@ static float *lse_of(const Pair *p, int64_t row) {
 
 /* Dropout of a block of probabilities, s [n, length] from row `first` on. A
    pair has a part of the stream of its own; a block begins a group of its
-   numbers, since QUERY_ROWS is a multiple of 64. */
+   numbers. */
 static void drop_block(const Pair *p, float *s, int64_t first, int64_t n) {
   uint64_t number = (uint64_t)(p->first * p->a->heads + p->head);
-  uint64_t block = number << 32 | (uint64_t)(first * p->length / 4);
+  uint64_t block = number << 32 |
+    row_blocks(QUERY_ROWS * p->length) * (uint64_t)(first / QUERY_ROWS);
   if (p->a->dropout.p > 0)
     row_kernels()->dropout(s, &p->a->dropout, block, n * p->length);
 }

@@ -16,43 +16,73 @@
 #define JOIN(a, b)  JOIN_(a, b)
 
 #define LEVEL  scalar
+#define LOAD_PART(p, n, fill)  FN(copy_part)(p, n, fill)
+#define STORE_PART(p, n, v)    memcpy(p, &(v), (size_t)(n) * sizeof *(p))
 #define WIDTH  4
 #define TARGET
 #if defined(__x86_64__)
 #define MULTIPLY_EVEN(a, b) \
   _mm_mul_epu32((__m128i)(a), _mm_set1_epi32((int)(b)))
+#define SQRT(v)  _mm_sqrt_ps((__m128)(v))
 #else
 #define MULTIPLY_EVEN(a, b)  (((VL)(a) & 0xFFFFFFFFu) * (uint64_t)(b))
+#define SQRT(v) \
+  ((V){ sqrtf((v)[0]), sqrtf((v)[1]), sqrtf((v)[2]), sqrtf((v)[3]) })
 #endif
 #include "rows_impl.h"
 #undef LEVEL
 #undef WIDTH
 #undef TARGET
 #undef MULTIPLY_EVEN
+#undef SQRT
+#undef LOAD_PART
+#undef STORE_PART
 
 #if defined(__x86_64__)
 #define LEVEL  avx2
+#define FIRST(n) \
+  _mm256_cmpgt_epi32(_mm256_set1_epi32((int)(n)), \
+                     _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
+#define LOAD_PART(p, n, fill) \
+  _mm256_blendv_ps((__m256)(fill), _mm256_maskload_ps(p, FIRST(n)), \
+                   _mm256_castsi256_ps(FIRST(n)))
+#define STORE_PART(p, n, v)  _mm256_maskstore_ps(p, FIRST(n), (__m256)(v))
 #define WIDTH  8
 #define TARGET  __attribute__((target("avx2,fma")))
 #define MULTIPLY_EVEN(a, b) \
   _mm256_mul_epu32((__m256i)(a), _mm256_set1_epi32((int)(b)))
+#define SQRT(v)  _mm256_sqrt_ps((__m256)(v))
 #include "rows_impl.h"
 #undef LEVEL
 #undef WIDTH
 #undef TARGET
 #undef MULTIPLY_EVEN
+#undef SQRT
+#undef LOAD_PART
+#undef STORE_PART
+
+#undef FIRST
 
 #define LEVEL  avx512
+#define FIRST(n)  ((__mmask16)((1u << (n)) - 1))
+#define LOAD_PART(p, n, fill) \
+  _mm512_mask_loadu_ps((__m512)(fill), FIRST(n), p)
+#define STORE_PART(p, n, v)  _mm512_mask_storeu_ps(p, FIRST(n), (__m512)(v))
 #define WIDTH  16
 #define TARGET \
   __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
 #define MULTIPLY_EVEN(a, b) \
   _mm512_mul_epu32((__m512i)(a), _mm512_set1_epi32((int)(b)))
+#define SQRT(v)  _mm512_sqrt_ps((__m512)(v))
 #include "rows_impl.h"
 #undef LEVEL
 #undef WIDTH
 #undef TARGET
 #undef MULTIPLY_EVEN
+#undef SQRT
+#undef LOAD_PART
+#undef STORE_PART
+#undef FIRST
 #endif
 
 

@@ -1,6 +1,7 @@
 /*
 ** Row kernels: what a BERT encoder does to its activations between matrix
-** products. One body (rows_impl.h) compiled for each instruction set.
+** products, and AdamW's step. One body (rows_impl.h) compiled for each
+** instruction set.
 **
 ** All matrices are contiguous float32 rows, [rows, width]. A kernel runs on
 ** the thread that calls it; callers cut rows or columns for the pool. Rows
@@ -13,6 +14,7 @@
 #include <stdint.h>
 
 #include "../base/rng.h"
+#include "step.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -23,17 +25,18 @@ typedef enum Activation {
   ACTIVATIONS
 } Activation;
 
-/* Dropout: an element is kept when its random number is at least p. Numbers
-   come in groups of 64 from 16 blocks of the stream: number 16 w + b of a
-   group is word w of block b. A row of its own owns row_blocks(width)
-   blocks. */
+/* Dropout: an element is kept when its random number of 16 bits is at least
+   65536 p, rounded; so p is as exact as 2^-17, and a smaller one drops
+   nothing. Numbers come in groups of 128 from 16 blocks of the stream: number
+   32 w + 16 h + b of a group is half h (0: the lower) of word w of block b. A
+   row of its own owns row_blocks(width) blocks. */
 typedef struct Dropout {
-  float p;   /* 0: nothing is dropped */
+  float p;   /* in [0, 1); 0: nothing is dropped */
   Rng rng;   /* seed and purpose; its position is not used */
 } Dropout;
 
 static inline uint64_t row_blocks(int64_t width) {
-  return (uint64_t)((width + 63) / 64) * 16;
+  return (uint64_t)((width + 127) / 128) * 16;
 }
 
 typedef struct LayerNormRows {
@@ -47,10 +50,13 @@ typedef struct RowKernels {
   /* y += bias; bias [width] */
   void (*add_bias)(float *y, const float *bias, int64_t rows, int64_t width);
 
-  /* u += bias; out = act(u); out may be u */
+  /* u += bias; out = act(u); out may be u. For |u| <= 88, GELU is within
+     6 ULP + 2^-120, by tanh within (6 + 2 u^2) ULP + 2^-120 below 0 and 6 ULP
+     above (ULP: those of float32 at the exact result) */
   void (*activate)(Activation act, float *out, float *u, const float *bias,
                    int64_t rows, int64_t width);
-  /* from u (bias added) and dout: out = act(u), dout *= act'(u) */
+  /* from u (bias added) and dout: out = act(u), dout *= act'(u),
+     act' within 2^-21 */
   void (*activate_back)(Activation act, float *out, const float *u,
                         float *dout, int64_t rows, int64_t width);
 
@@ -62,31 +68,46 @@ typedef struct RowKernels {
   void (*add_scaled)(float *to, const float *from, float scale, int64_t n);
 
   /* LayerNorm: normal, inverse, out = normal * weight + bias. z may be
-     n->normal. */
+     n->normal. Within 2^-20 of the largest |out|. */
   void (*layer_norm)(float *out, const float *z, const LayerNormRows *n,
                      int64_t rows, int64_t width);
   /* out = normal * weight + bias, again from what was kept */
   void (*layer_norm_again)(float *out, const LayerNormRows *n, int64_t rows,
                            int64_t width);
-  /* dz from dout, normal, inverse and weight; dz may be dout */
+  /* dz from dout, normal, inverse and weight; dz may be dout. Within 2^-20
+     of the largest |dz|. */
   void (*layer_norm_back)(float *dz, const float *dout,
                           const LayerNormRows *n, int64_t rows,
                           int64_t width);
 
-  /* s = softmax(scale * s), one row; returns log sum exp(scale * s) */
+  /* s = softmax(scale * s), one row; returns log sum exp(scale * s). For
+     |scale * s| <= 32 within 48 ULP: the rounded differences are what is
+     exact to 1. -inf gives at most 2^-126. */
   float (*softmax)(float *s, float scale, int64_t n);
-  /* the same probabilities from the raw s and what softmax returned */
+  /* the same probabilities from the raw s and what softmax returned:
+     exp(scale * s - lse), within 2 ULP for exponents of -87 to 88, 2^-126
+     below */
   void (*softmax_again)(float *s, float scale, float lse, int64_t n);
-  /* dp = scale * p * (dp - sum(dp * p)), one row */
+  /* dp = scale * p * (dp - sum(dp * p)), one row; within 2^-20 of the
+     largest scale * p * dp */
   void (*softmax_back)(float *dp, const float *p, float scale, int64_t n);
 
-  /* sum[c] += x[r, c] over the rows, for the columns given; `stride` is the
+  /* within rows 2^-24 of the sum of |x|:
+     sum[c] += x[r, c] over the rows, for the columns given; `stride` is the
      distance between rows */
   void (*column_sums)(float *sum, const float *x, int64_t rows,
                       int64_t stride, int64_t columns);
   /* sum[c] += x[r, c] * y[r, c] */
   void (*column_products)(float *sum, const float *x, const float *y,
                           int64_t rows, int64_t stride, int64_t columns);
+
+  /* one step of p, m, v [n]; then the gradient g [n] is 0 */
+  void (*step)(float *p, float *g, float *m, float *v, int64_t n,
+               const StepNumbers *s);
+  /* s [steps], one after the other, with gradients of 0: the same bits as
+     `step` gives. Only rate, m_fix and v_fix differ between them. */
+  void (*step_without_gradient)(float *p, float *m, float *v, int64_t n,
+                                const StepNumbers *s, int64_t steps);
 } RowKernels;
 
 /* those of the processor's level (base/cpu.h) */

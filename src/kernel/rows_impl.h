@@ -4,6 +4,9 @@
 **   WIDTH   floats in a vector
 **   TARGET  the attribute that lets the compiler use it
 **   MULTIPLY_EVEN(a, b)  the 64-bit products of b and the even lanes of a
+**   SQRT(v)              the square roots
+**   LOAD_PART(p, n, fill), STORE_PART(p, n, v)  the first n < WIDTH elements;
+**                        those not loaded are from `fill`
 **
 ** Written with the vector types of GCC and Clang: one text serves every
 ** width. A row's last vector is filled up with a neutral value and stored in
@@ -44,22 +47,22 @@ INLINE V FN(splat)(float x) {
 }
 
 
-/* the first n < WIDTH elements; the others are `fill` */
-INLINE V FN(load_part)(const float *p, int64_t n, float fill) {
-  V v = FN(splat)(fill);
+INLINE V FN(copy_part)(const float *p, int64_t n, V v) {
   memcpy(&v, p, (size_t)n * sizeof *p);
   return v;
 }
 
 
+/* up to `left` elements; the others are `fill` */
 INLINE V FN(get)(const float *p, int64_t left, float fill) {
-  return left >= WIDTH ? FN(load)(p) : FN(load_part)(p, left, fill);
+  if (left >= WIDTH) return FN(load)(p);
+  return (V)LOAD_PART(p, left, FN(splat)(fill));
 }
 
 
 INLINE void FN(put)(float *p, V v, int64_t left) {
   if (left >= WIDTH) FN(store)(p, v);
-  else memcpy(p, &v, (size_t)left * sizeof *p);
+  else STORE_PART(p, left, v);
 }
 
 
@@ -91,14 +94,12 @@ INLINE float FN(largest)(V v) {
 
 /* {======== functions ======== */
 
-/* exp, by the range reduction and polynomial of Cephes' expf (Moshier);
-   below -87.3 the result stays at the smallest normal number */
-INLINE V FN(exp)(V x) {
+/* exp(x + low), low small and x in -87.3 .. 88.3, by the range reduction and
+   polynomial of Cephes' expf (Moshier) */
+INLINE V FN(exp_sum)(V x, V low) {
   const float magic = 0x1.8p23f;  /* adding it rounds to an integer */
-  x = FN(choose)(x < -87.33654f, FN(splat)(-87.33654f), x);
-  x = FN(choose)(x > 88.37626f, FN(splat)(88.37626f), x);
   V n = (x * 1.44269504f + magic) - magic;
-  V r = x - n * 0.693359375f + n * 2.12194440e-4f;
+  V r = x - n * 0.693359375f + n * 2.12194440e-4f + low;
   V p = r * 1.9875691500e-4f + 1.3981999507e-3f;
   p = p * r + 8.3334519073e-3f;
   p = p * r + 4.1665795894e-2f;
@@ -110,11 +111,19 @@ INLINE V FN(exp)(V x) {
 }
 
 
+/* below -87.3 the result stays at the smallest normal number */
+INLINE V FN(exp)(V x) {
+  x = FN(choose)(x < -87.33654f, FN(splat)(-87.33654f), x);
+  x = FN(choose)(x > 88.37626f, FN(splat)(88.37626f), x);
+  return FN(exp_sum)(x, (V){ 0 });
+}
+
+
 /* Phi(x), the normal distribution function: erfc(z) exp(z^2) = t q(t) with
    t = 1 / (1 + z / 2) and q of spec/fixtures/erfcx.py, a relative error of
    2e-7; gaussian is set to exp(-x^2 / 2) */
 INLINE V FN(normal_cdf)(V x, V *gaussian) {
-  V z = FN(larger)(x, -x) * 0.70710678f;
+  V a = (V)((VI)x & INT32_MAX), z = a * 0.70710678f;
   V t = 1.0f / (1.0f + 0.5f * z);
   V q = t * 0.0431954333f - 0.234733593f;
   q = q * t + 0.493694932f;
@@ -126,14 +135,21 @@ INLINE V FN(normal_cdf)(V x, V *gaussian) {
   q = q * t + 0.246884575f;
   q = q * t + 0.282093754f;
   q = q * t + 0.282094795f;
-  *gaussian = FN(exp)(-z * z);
+  a = FN(choose)(a > 13.2f, FN(splat)(13.2f), a);  /* -a^2 / 2 >= -87.3 */
+  V high = (V)((VI)a & ~0xFFF);  /* its square is exact */
+  *gaussian = FN(exp_sum)(-0.5f * high * high,
+                          -0.5f * (a - high) * (a + high));
   V tail = 0.5f * t * q * *gaussian;
   return FN(choose)(x < 0.0f, tail, 1.0f - tail);
 }
 
 
-INLINE V FN(tanh)(V x) {
-  return 1.0f - 2.0f / (FN(exp)(2.0f * x) + 1.0f);
+/* 1 / (1 + exp(-x)), which is (1 + tanh(x / 2)) / 2 without its
+   cancellation; 0 where exp(-x) would overflow; *inverse = exp(-x) */
+INLINE V FN(sigmoid)(V x, V *inverse) {
+  *inverse = FN(exp)(-x);
+  V s = 1.0f / (1.0f + *inverse);
+  return (V)((VI)s & (x > -88.0f));
 }
 
 
@@ -148,10 +164,11 @@ INLINE V FN(act)(Activation act, V x, V *slope) {
     return x * cdf;
   }
   if (act == ACT_GELU_TANH) {
-    V t = FN(tanh)(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x));
+    V e, s = FN(sigmoid)(2 * SQRT_2_OVER_PI * x *
+                         (1.0f + GELU_CUBIC * x * x), &e);
     V inner = SQRT_2_OVER_PI * (1.0f + 3 * GELU_CUBIC * x * x);
-    *slope = 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * inner;
-    return 0.5f * x * (1.0f + t);
+    *slope = s + 2.0f * x * s * (e * s) * inner;
+    return x * s;
   }
   V zero = { 0 };
   *slope = FN(choose)(x > 0.0f, FN(splat)(1), zero);
@@ -254,19 +271,28 @@ INLINE void FN(philox)(const Rng *rng, uint64_t first, VU out[4]) {
 }
 
 
-/* the 64 numbers of 16 blocks, or those of them that are left */
+/* x = x scale where the number is at least `least`, 0 elsewhere */
+INLINE void FN(drop)(float *x, VU number, int32_t least, float scale,
+                     int64_t left) {
+  V v = FN(get)(x, left, 0) * scale;
+  FN(put)(x, (V)((VI)v & ((VI)number >= least)), left);
+}
+
+
+/* the 128 numbers of 16 blocks, or those of them that are left */
 INLINE void FN(drop_group)(float *x, const Dropout *d, uint64_t block,
                            int64_t left) {
   VU word[4];
-  V scale = FN(splat)(1 / (1 - d->p)), zero = { 0 };
+  float scale = 1 / (1 - d->p);
+  int32_t least = (int32_t)(d->p * 65536 + 0.5f);
   for (int first = 0; first < 16 && first < left; first += WIDTH) {
     FN(philox)(&d->rng, block + (uint64_t)first, word);
     for (int w = 0; w < 4; w++) {
-      int64_t at = 16 * w + first;
-      V u = __builtin_convertvector((VI)(word[w] >> 8), V) * 0x1p-24f;
-      if (at >= left) break;
-      V v = FN(get)(x + at, left - at, 0) * scale;
-      FN(put)(x + at, FN(choose)(u < d->p, zero, v), left - at);
+      int64_t at = 32 * w + first;
+      if (at < left)
+        FN(drop)(x + at, word[w] & 0xFFFF, least, scale, left - at);
+      if (at + 16 < left)
+        FN(drop)(x + at + 16, word[w] >> 16, least, scale, left - at - 16);
     }
   }
 }
@@ -274,8 +300,8 @@ INLINE void FN(drop_group)(float *x, const Dropout *d, uint64_t block,
 
 KERNEL void FN(dropout)(float *x, const Dropout *d, uint64_t first_block,
                         int64_t n) {
-  for (int64_t i = 0; i < n; i += 64)
-    FN(drop_group)(x + i, d, first_block + (uint64_t)i / 4, n - i);
+  for (int64_t i = 0; i < n; i += 128)
+    FN(drop_group)(x + i, d, first_block + (uint64_t)i / 8, n - i);
 }
 
 /* }======== */
@@ -440,6 +466,9 @@ KERNEL void FN(column_products)(float *sum, const float *x, const float *y,
 /* }======== */
 
 
+#include "step_impl.h"
+
+
 static const RowKernels FN(kernels) = {
   .add_bias         = FN(add_bias),
   .activate         = FN(activate),
@@ -454,6 +483,8 @@ static const RowKernels FN(kernels) = {
   .softmax_back     = FN(softmax_back),
   .column_sums      = FN(column_sums),
   .column_products  = FN(column_products),
+  .step             = FN(step),
+  .step_without_gradient = FN(step_without_gradient),
 };
 
 #undef FN

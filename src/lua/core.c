@@ -15,6 +15,7 @@ static const luaL_Reg openers[] = {
   {"peak", peak_open},
   {"pool", pooling_open},
   {"io", io_open},
+  {"kernels", kernels_open},
   {"recording", state_open},
   {"rng", rng_open},
   {"system", system_open},

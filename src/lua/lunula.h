@@ -20,6 +20,7 @@ int clock_open(lua_State *L);      /* lbench.c */
 int encoder_open(lua_State *L);    /* lencoder.c */
 int gather_open(lua_State *L);     /* lgather.c; after tensor_open */
 int io_open(lua_State *L);         /* lio.c */
+int kernels_open(lua_State *L);    /* lkernels.c */
 int ops_open(lua_State *L);        /* lops.c; after tensor_open */
 int peak_open(lua_State *L);       /* lbench.c */
 int pooling_open(lua_State *L);    /* lencoder.c */

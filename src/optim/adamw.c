@@ -10,8 +10,8 @@
 
 #include "../base/clock.h"
 #include "../base/pool.h"
+#include "../kernel/rows.h"
 #include "../tensor/row_gradient.h"
-#include "step.h"
 #include "table.h"
 
 enum { CHUNK = 1 << 16 };  /* elements of a task */
@@ -286,9 +286,9 @@ static void step_task(void *ctx, int64_t i) {
   Parameter *p = &a->parameter[c.parameter];
   Tensor *t = p->tensor;
   if (t->grad == NULL || p->table != NULL) return;
-  step_elements(tensor_f32(t) + c.first, tensor_f32(t->grad) + c.first,
-                tensor_f32(p->m) + c.first, tensor_f32(p->v) + c.first,
-                c.count, &p->now);
+  row_kernels()->step(
+    tensor_f32(t) + c.first, tensor_f32(t->grad) + c.first,
+    tensor_f32(p->m) + c.first, tensor_f32(p->v) + c.first, c.count, &p->now);
 }
 
 

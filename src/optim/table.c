@@ -10,6 +10,7 @@
 
 #include "../base/mem.h"
 #include "../base/pool.h"
+#include "../kernel/rows.h"
 
 enum {
   PAST = 1024,       /* steps that can be owed */
@@ -92,8 +93,8 @@ static void catch_up(const Table *t, int64_t row, int32_t from) {
   int64_t owed = t->steps - from, replayed = 0;
   if (m != NULL) {
     replayed = owed < t->fading ? owed : t->fading;
-    step_without_gradient(row_of(t, row), m, v, t->width, &t->past[from],
-                          replayed);
+    row_kernels()->step_without_gradient(row_of(t, row), m, v, t->width,
+                                         &t->past[from], replayed);
   }
   if (replayed == owed) return;
   decay_row(t, row, from + replayed);
@@ -257,8 +258,8 @@ static void step_row(const Step *s, int64_t i) {
   int64_t row = s->rows ? s->rows[i] : i;
   float *m = moments_of(t, row);
   catch_up(t, row, t->done[row]);
-  step_elements(row_of(t, row), s->gradient + i * t->width, m, m + t->width,
-                t->width, s->now);
+  row_kernels()->step(row_of(t, row), s->gradient + i * t->width, m,
+                      m + t->width, t->width, s->now);
   t->done[row] = t->steps + 1;
 }
 

@@ -25,8 +25,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../kernel/step.h"
 #include "../tensor/tensor.h"
-#include "step.h"
 
 #pragma GCC visibility push(hidden)
 

@@ -1,0 +1,64 @@
+local core = require "lunula.core"
+local kernels = require "spec.support.kernels"
+local run = require "spec.support.run"
+local tensor = require "lunula.tensor"
+
+local LEVELS = { "scalar", "avx2", "avx512" }
+
+describe("the row kernels", function()
+  it("keep to their stated errors", function()
+    assert.is_nil(kernels.wrong())
+  end)
+
+  for _, level in ipairs(LEVELS) do
+    it("keep to them on " .. level, function()
+      local said, code, errors = run.lua(
+        "io.write(require 'spec.support.kernels'.wrong() or 'nothing')",
+        { "LUNULA_CPU=" .. level })
+      if errors:find("this processor has", 1, true) then return end
+      assert.are.equal("nothing", said, errors)
+      assert.are.equal(0, code)
+    end)
+  end
+
+  it("drop about as much as was asked for, and scale the rest", function()
+    local x = tensor.ones { 100003 }
+    core.kernels.dropout(x, 0.25, 1, 2)
+    local kept = 0
+    for _, v in ipairs(x:totable()) do
+      assert.is_true(v == 0 or math.abs(v - 4 / 3) < 1e-6)
+      if v ~= 0 then kept = kept + 1 end
+    end
+    assert.is_true(math.abs(kept / 100003 - 0.75) < 0.01)
+  end)
+
+  it("drop by the upper halves of Philox's words as stated", function()
+    local x, rng, p = tensor.ones { 128 }, core.rng(9, 5), 0.3
+    core.kernels.dropout(x, p, 9, 5)
+    local kept = x:totable()
+    for block = 0, 15 do
+      for word = 0, 3 do
+        local number = math.floor(rng:float() * 65536)
+        assert.are.equal(number >= math.floor(p * 65536 + 0.5),
+          kept[32 * word + 16 + block + 1] ~= 0)
+      end
+    end
+  end)
+
+  it("drop nothing below the smallest probability, all near 1", function()
+    local x = tensor.ones { 300 }
+    core.kernels.dropout(x, 2 ^ -18, 1, 2)
+    assert.is_true(math.abs(x:sum():item() - 300) < 0.01)
+    core.kernels.dropout(x, 1 - 2 ^ -24, 1, 2)
+    assert.are.equal(0, x:sum():item())
+  end)
+
+  it("raise for what does not fit", function()
+    assert.has_error(function()
+      core.kernels.add_bias(tensor.ones { 2, 3 }, tensor.ones { 2 })
+    end)
+    assert.has_error(function()
+      core.kernels.dropout(tensor.ones { 3 }, 1, 1, 1)
+    end)
+  end)
+end)

@@ -1,0 +1,190 @@
+/*
+** lunula.core.kernels: the row kernels of this processor's level, one by one,
+** for the spec that holds them to their stated errors. They write in place.
+*/
+#include "lunula.h"
+#include "ltensor.h"
+
+#include "../kernel/rows.h"
+
+static Tensor *check_plain(lua_State *L, int arg) {
+  Tensor *t = ltensor_checktype(L, arg, FLOAT32);
+  luaL_argcheck(L, tensor_is_contiguous(t), arg, "expected it contiguous");
+  return t;
+}
+
+
+/* elements [n], all of them written or read; arguments may be one tensor */
+static float *check_count(lua_State *L, int arg, int64_t n) {
+  Tensor *t = check_plain(L, arg);
+  luaL_argcheck(L, tensor_count(t) == n, arg, "as many elements expected");
+  tensor_touch(t);
+  return tensor_f32(t);
+}
+
+
+/* [rows, width] */
+static float *check_matrix(lua_State *L, int arg, int64_t *rows,
+                           int64_t *width) {
+  Tensor *t = check_plain(L, arg);
+  luaL_argcheck(L, t->shape.ndim == 2, arg, "expected two dimensions");
+  *rows = t->shape.size[0];
+  *width = t->shape.size[1];
+  luaL_argcheck(L, *rows > 0 && *width > 0, arg, "expected elements");
+  return check_count(L, arg, *rows * *width);
+}
+
+
+static float number(lua_State *L, int arg) {
+  return (float)luaL_checknumber(L, arg);
+}
+
+
+static Activation check_activation(lua_State *L, int arg) {
+  static const char *const names[] = { "gelu", "gelu_tanh", "relu", NULL };
+  return (Activation)luaL_checkoption(L, arg, NULL, names);
+}
+
+
+/* activate(name, out, u, bias) */
+static int l_activate(lua_State *L) {
+  int64_t rows, width;
+  Activation act = check_activation(L, 1);
+  float *u = check_matrix(L, 3, &rows, &width);
+  float *out = check_count(L, 2, rows * width);
+  row_kernels()->activate(act, out, u, check_count(L, 4, width), rows, width);
+  return 0;
+}
+
+
+/* activate_back(name, out, u, dout) */
+static int l_activate_back(lua_State *L) {
+  int64_t rows, width;
+  Activation act = check_activation(L, 1);
+  float *u = check_matrix(L, 3, &rows, &width);
+  float *out = check_count(L, 2, rows * width);
+  float *dout = check_count(L, 4, rows * width);
+  row_kernels()->activate_back(act, out, u, dout, rows, width);
+  return 0;
+}
+
+
+/* add_bias(y, bias) */
+static int l_add_bias(lua_State *L) {
+  int64_t rows, width;
+  float *y = check_matrix(L, 1, &rows, &width);
+  row_kernels()->add_bias(y, check_count(L, 2, width), rows, width);
+  return 0;
+}
+
+
+/* add_scaled(to, from, scale) */
+static int l_add_scaled(lua_State *L) {
+  int64_t n = tensor_count(check_plain(L, 1));
+  float *to = check_count(L, 1, n), *from = check_count(L, 2, n);
+  row_kernels()->add_scaled(to, from, number(L, 3), n);
+  return 0;
+}
+
+
+/* dropout(x, p, seed, purpose) */
+static int l_dropout(lua_State *L) {
+  int64_t n = tensor_count(check_plain(L, 1));
+  float *x = check_count(L, 1, n), p = number(L, 2);
+  luaL_argcheck(L, 0 <= p && p < 1, 2, "expected 0 <= p < 1");
+  lua_Integer seed = luaL_checkinteger(L, 3);
+  lua_Integer purpose = luaL_checkinteger(L, 4);
+  Dropout d = { p, rng_new((uint64_t)seed, (uint32_t)purpose) };
+  row_kernels()->dropout(x, &d, 0, n);
+  return 0;
+}
+
+
+/* layer_norm(out, z, weight, bias, eps, normal, inverse) */
+static int l_layer_norm(lua_State *L) {
+  int64_t rows, width;
+  float *z = check_matrix(L, 2, &rows, &width);
+  float *out = check_count(L, 1, rows * width);
+  LayerNormRows n = { check_count(L, 3, width), check_count(L, 4, width),
+                      number(L, 5), check_count(L, 6, rows * width),
+                      check_count(L, 7, rows) };
+  row_kernels()->layer_norm(out, z, &n, rows, width);
+  return 0;
+}
+
+
+/* layer_norm_back(dz, dout, weight, normal, inverse) */
+static int l_layer_norm_back(lua_State *L) {
+  int64_t rows, width;
+  float *dout = check_matrix(L, 2, &rows, &width);
+  float *dz = check_count(L, 1, rows * width);
+  LayerNormRows n = { .weight = check_count(L, 3, width),
+                      .normal = check_count(L, 4, rows * width),
+                      .inverse = check_count(L, 5, rows) };
+  row_kernels()->layer_norm_back(dz, dout, &n, rows, width);
+  return 0;
+}
+
+
+/* softmax(s, scale): the logarithm of the sum */
+static int l_softmax(lua_State *L) {
+  int64_t n = tensor_count(check_plain(L, 1));
+  luaL_argcheck(L, n > 0, 1, "expected elements");
+  float *s = check_count(L, 1, n);
+  lua_pushnumber(L, row_kernels()->softmax(s, number(L, 2), n));
+  return 1;
+}
+
+
+/* softmax_again(s, scale, lse): exp(scale s - lse) */
+static int l_softmax_again(lua_State *L) {
+  int64_t n = tensor_count(check_plain(L, 1));
+  float *s = check_count(L, 1, n);
+  row_kernels()->softmax_again(s, number(L, 2), number(L, 3), n);
+  return 0;
+}
+
+
+/* softmax_back(dp, p, scale) */
+static int l_softmax_back(lua_State *L) {
+  int64_t n = tensor_count(check_plain(L, 1));
+  float *dp = check_count(L, 1, n), *p = check_count(L, 2, n);
+  row_kernels()->softmax_back(dp, p, number(L, 3), n);
+  return 0;
+}
+
+
+/* column_sums(sum, x) */
+static int l_column_sums(lua_State *L) {
+  int64_t rows, width;
+  float *x = check_matrix(L, 2, &rows, &width);
+  row_kernels()->column_sums(check_count(L, 1, width), x, rows, width, width);
+  return 0;
+}
+
+
+/* column_products(sum, x, y) */
+static int l_column_products(lua_State *L) {
+  int64_t rows, width;
+  float *x = check_matrix(L, 2, &rows, &width);
+  float *sum = check_count(L, 1, width);
+  row_kernels()->column_products(sum, x, check_count(L, 3, rows * width),
+                                 rows, width, width);
+  return 0;
+}
+
+
+int kernels_open(lua_State *L) {
+  static const luaL_Reg functions[] = {
+    {"activate", l_activate}, {"activate_back", l_activate_back},
+    {"add_bias", l_add_bias}, {"add_scaled", l_add_scaled},
+    {"column_products", l_column_products}, {"column_sums", l_column_sums},
+    {"dropout", l_dropout}, {"layer_norm", l_layer_norm},
+    {"layer_norm_back", l_layer_norm_back}, {"softmax", l_softmax},
+    {"softmax_again", l_softmax_again}, {"softmax_back", l_softmax_back},
+    {NULL, NULL}
+  };
+  lua_newtable(L);
+  luaL_setfuncs(L, functions, 0);
+  return 1;
+}
