@@ -258,8 +258,8 @@ end
 -- @treturn tensor float32 [texts, labels]
 -- @usage local logits = model:forward(model.tokenizer:encode(texts))
 function Classifier:forward(batch)
-  local hidden = self.encoder:forward(batch)
-  return self.head:forward(self.dropout:forward(hidden:pool(self.pooling)))
+  local vectors = self.encoder:pooled(batch, self.pooling)
+  return self.head:forward(self.dropout:forward(vectors))
 end
 
 --- The parameters, with the names of transformers'
