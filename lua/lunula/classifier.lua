@@ -297,7 +297,8 @@ local function predict_all(self, rows, limit)
   local predictions, order = {}, {}
   local tokens = encoded.new(self.tokenizer, rows, self.max_length, "predict")
   for i = 1, #rows do order[i] = i end
-  for _, numbers in ipairs(sampler.cut(order, limit)) do
+  for _, numbers in ipairs(sampler.cut_to_read(order, limit.batch_size,
+      tokens.lengths)) do
     local logits = self:forward((tokens:batch(numbers)))
     for _, probabilities in ipairs(logits:softmax(-1):totable()) do
       predictions[#predictions + 1] = prediction(self, probabilities)
