@@ -19,6 +19,8 @@
 #define SANITIZED
 #endif
 
+#if !defined(SANITIZED)
+
 enum { PAGE = 1 << 12, SLOTS = 16 };
 
 /* the line before a block */
@@ -34,8 +36,6 @@ static struct {
   Head *slot[SLOTS];
 } kept;
 
-
-#if !defined(SANITIZED)
 
 /* {======== freed blocks ======== */
 
