@@ -228,7 +228,8 @@ describe("the encoder", function()
   end)
 
   it("pools the first token, the mean, and through the pooler", function()
-    local hidden = tiny():forward(batch({ 1, 2, 3 }, { 4, 5 }))
+    local model, texts = tiny(), batch({ 1, 2, 3 }, { 4, 5 })
+    local hidden = model:forward(texts)
     assert.are.same(hidden.values:slice(1, 4, 4):totable()[1],
       hidden:pool "first":totable()[2])
     local mean = hidden.values:slice(1, 4, 5):mean(1)
@@ -236,6 +237,10 @@ describe("the encoder", function()
     assert.are.same({ 2, 8 }, hidden:pool "pooler":shape())
     assert.has_error(function() hidden:pool "max" end,
       "pool: expected first, mean or pooler, got max")
+    for _, how in ipairs { "first", "mean", "pooler" } do
+      assert.are.same(hidden:pool(how):totable(),
+        model:pooled(texts, how):totable())
+    end
   end)
 
   it("is the same for the same seed, and another for another", function()

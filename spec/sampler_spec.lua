@@ -148,6 +148,18 @@ describe("sampler.batches", function()
     assert.are_not.same(companions(1), companions(2))
   end)
 
+  it("puts the longest rows first, those of one length in their order",
+  function()
+    assert.are.same({ 2, 4, 1, 5, 3 }, sampler.by_length { 3, 9, 1, 9, 3 })
+    assert.are.same({}, sampler.by_length {})
+  end)
+
+  it("cuts what is only read by rows and by tokens", function()
+    local cut = sampler.cut_to_read({ 1, 2, 3, 4, 5 }, 2,
+      { 100, 60, 4, 4, 4 })
+    assert.are.same({ { 1 }, { 2, 3 }, { 4, 5 } }, cut)
+  end)
+
   it("says what is wrong", function()
     local function refuses(message, given)
       assert.has_error(function() sampler.batches(N, given) end,

@@ -258,8 +258,8 @@ end
 -- @treturn tensor float32 [texts, labels]
 -- @usage local logits = model:forward(model.tokenizer:encode(texts))
 function Classifier:forward(batch)
-  local hidden = self.encoder:forward(batch)
-  return self.head:forward(self.dropout:forward(hidden:pool(self.pooling)))
+  local vectors = self.encoder:pooled(batch, self.pooling)
+  return self.head:forward(self.dropout:forward(vectors))
 end
 
 --- The parameters, with the names of transformers'
@@ -297,7 +297,8 @@ local function predict_all(self, rows, limit)
   local predictions, order = {}, {}
   local tokens = encoded.new(self.tokenizer, rows, self.max_length, "predict")
   for i = 1, #rows do order[i] = i end
-  for _, numbers in ipairs(sampler.cut(order, limit)) do
+  for _, numbers in ipairs(sampler.cut_to_read(order, limit.batch_size,
+      tokens.lengths)) do
     local logits = self:forward((tokens:batch(numbers)))
     for _, probabilities in ipairs(logits:softmax(-1):totable()) do
       predictions[#predictions + 1] = prediction(self, probabilities)

@@ -251,24 +251,40 @@ local function forward_seed(self)
   return core.rng(self.seed_value, self.forwards % 2 ^ 32):below(2 ^ 53)
 end
 
+-- the vectors of a batch's tokens; of its sequences, when told how
+local function read(self, batch, how)
+  check.table(batch, "forward: batch")
+  for _, name in ipairs { "ids", "types", "offsets" } do
+    check.tensor(batch[name], "forward: batch." .. name)
+  end
+  local hidden, attention, seed
+  if self.training then
+    hidden, attention = self.hidden_dropout, self.attention_dropout
+    seed = forward_seed(self)
+  end
+  return self.core:forward(batch.ids, batch.types, batch.offsets, hidden,
+    attention, seed, how)
+end
+
 --- Reads a batch.
 -- @tparam table batch `ids`, `types`: int32 tensors [tokens]; `offsets`:
 -- int32 tensor [sequences + 1]; as `tokenizer:encode` gives
 -- @treturn ragged [tokens, hidden_size]
 -- @raise when an id, a type or a length is not one the model has
 function encoder:forward(batch)
-  check.table(batch, "forward: batch")
-  for _, name in ipairs { "ids", "types", "offsets" } do
-    check.tensor(batch[name], "forward: batch." .. name)
-  end
-  local values
-  if self.training then
-    values = self.core:forward(batch.ids, batch.types, batch.offsets,
-      self.hidden_dropout, self.attention_dropout, forward_seed(self))
-  else
-    values = self.core:forward(batch.ids, batch.types, batch.offsets)
-  end
-  return ragged.new(values, batch.offsets, self.pooler)
+  return ragged.new(read(self, batch), batch.offsets, self.pooler)
+end
+
+--- Reads a batch and pools it, as `forward(batch):pool(how)` does, with less
+-- memory: no vectors of tokens wait for the collector.
+-- @tparam table batch as for `forward`
+-- @string how as for `ragged:pool`
+-- @return tensor float32 [sequences, hidden_size]
+-- @raise as both
+function encoder:pooled(batch, how)
+  return ragged.pooled(how, self.pooler, function(kind)
+    return read(self, batch, kind)
+  end)
 end
 
 --- The parameters, with transformers' names.

@@ -14,27 +14,16 @@ local tensor = require "lunula.tensor"
 
 local KNOWN = { batch_size = 32 }
 
--- Rows of like length side by side: batches of like cost. The sort is stable
--- by row number, so that the batches are always the same.
-local function by_length(tokens, n)
-  local order = {}
-  for i = 1, n do order[i] = i end
-  table.sort(order, function(a, b)
-    local x, y = tokens.lengths[a], tokens.lengths[b]
-    if x ~= y then return x < y end
-    return a < b
-  end)
-  return order
-end
-
 local function nothing() end
 
--- The class predicted for each row, and the loss of all.
+-- The class predicted for each row, and the loss of all. Rows of like length
+-- are side by side: batches of like cost.
 local function judge(model, prepared, limit, on_batch)
   local tokens, classes = prepared.tokens, prepared.classes
   local predicted, total = {}, 0
-  local order = by_length(tokens, #classes)
-  for _, numbers in ipairs(sampler.cut(order, limit)) do
+  local order = sampler.by_length(tokens.lengths)
+  for _, numbers in ipairs(sampler.cut_to_read(order, limit.batch_size,
+      tokens.lengths)) do
     on_batch()
     local logits = model:forward((tokens:batch(numbers)))
     local gold = tensor.from(sampler.pick(classes, numbers), "int32")
@@ -72,7 +61,7 @@ end
 --- Judges a model by rows that were prepared.
 -- @tparam classifier model
 -- @tparam table prepared by `evaluate.prepare`
--- @tparam[opt] table limit of a batch, as for `sampler.cut`
+-- @tparam[opt] table limit `batch_size`, the most rows of a batch
 -- @func[opt] on_batch called before each batch; what it raises ends the run
 -- @treturn table as `evaluate` returns
 function evaluate.run(model, prepared, limit, on_batch)
@@ -89,7 +78,7 @@ end
 -- @tparam classifier model
 -- @tparam {table,...} rows as from `data.read`
 -- @tparam[opt] table given
--- @int[opt=32] given.batch_size
+-- @int[opt=32] given.batch_size most rows of a batch
 -- @treturn table as from `metrics.report`, over all labels of the model; and
 --   `loss`, the mean cross entropy. `tostring` gives a table for a terminal.
 -- @raise when there are no rows, or a label is not one of the model's

@@ -19,6 +19,20 @@ function ragged.new(values, offsets, pooler)
     ragged)
 end
 
+--- What pooling is made of; for `ragged:pool` and `encoder:pooled`.
+-- @string how as for `pool`
+-- @param pooler an object with `forward`
+-- @func pool makes the vectors that core knows: "first" or "mean"
+-- @return tensor float32 [sequences, hidden_size]
+function ragged.pooled(how, pooler, pool)
+  if not KNOWN[how] then
+    error(("pool: expected first, mean or pooler, got %s")
+      :format(tostring(how)), 0)
+  end
+  if how ~= "pooler" then return pool(how) end
+  return pooler:forward(pool "first"):tanh()
+end
+
 --- One vector for each sequence.
 -- @string how `"first"`: that of the first token; `"mean"`: the mean of all
 -- tokens; `"pooler"`: tanh of a linear layer over the first (Devlin et al.
@@ -27,13 +41,9 @@ end
 -- @raise when `how` is none of these
 -- @usage local sentence = encoder:forward(batch):pool "mean"
 function ragged:pool(how)
-  if not KNOWN[how] then
-    error(("pool: expected first, mean or pooler, got %s")
-      :format(tostring(how)), 0)
-  end
-  if how ~= "pooler" then return core.pool(self.values, self.offsets, how) end
-  local first = core.pool(self.values, self.offsets, "first")
-  return self.pooler:forward(first):tanh()
+  return ragged.pooled(how, self.pooler, function(kind)
+    return core.pool(self.values, self.offsets, kind)
+  end)
 end
 
 --- The number of sequences.

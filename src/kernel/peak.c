@@ -27,6 +27,11 @@ static void make_fp32(const Operands *o) {
 }
 
 
+static void make_plain(const Operands *o) {  /* b is taken as [K, N] */
+  product_plain(o->c, false, o->a, o->b, M, N, K);
+}
+
+
 static void make_bf16(const Operands *o) {
   product_rows(ELEMENT_BF16, o->c, false, o->rows, o->panels, M, N, K);
 }
@@ -67,7 +72,7 @@ static double time_product(MakeProduct make, const Operands *o) {
 }
 
 
-/* GFLOP/s of the fastest */
+/* GFLOP/s of the fastest call */
 static double fastest(MakeProduct make, const Operands *o, double seconds) {
   int64_t end = clock_now() + (int64_t)(seconds * 1e9);
   double best = time_product(make, o);
@@ -79,10 +84,15 @@ static double fastest(MakeProduct make, const Operands *o, double seconds) {
 }
 
 
+/* OpenBLAS or our own kernel, in half of the time each */
 bool peak_fp32(double seconds, double *gflops, Error *e) {
   Operands o = { .rows = NULL };
   if (!get_operands(&o, e)) return false;
-  *gflops = fastest(make_fp32, &o, seconds);
+  *gflops = fastest(make_fp32, &o, seconds / 2);
+  if (product_has_fp32(N, K)) {
+    double ours = fastest(make_plain, &o, seconds / 2);
+    if (ours > *gflops) *gflops = ours;
+  }
   free_operands(&o);
   return true;
 }

@@ -224,19 +224,40 @@ static float opt_probability(lua_State *L, int arg) {
 }
 
 
-/* forward(ids, types, offsets [, hidden dropout, attention dropout, seed]):
-   [tokens, hidden] */
+/* a Pooling; -1: none was asked for */
+static int opt_pooling(lua_State *L, int arg) {
+  static const char *const names[] = {
+    [POOL_FIRST] = "first", [POOL_MEAN] = "mean", NULL
+  };
+  if (lua_isnoneornil(L, arg)) return -1;
+  return luaL_checkoption(L, arg, NULL, names);
+}
+
+
+/* x [tokens, hidden], which is taken; NULL is passed on */
+static Tensor *pooled(Tape *tape, Tensor *x, Tensor *offsets, int how) {
+  if (x == NULL || how < 0) return x;
+  Tensor *out = op_pool(tape, x, offsets, (Pooling)how);
+  tensor_release(x);
+  return out;
+}
+
+
+/* forward(ids, types, offsets [, hidden dropout, attention dropout, seed,
+   pooling]): [tokens, hidden], or [sequences, hidden] and the tokens' memory
+   does not wait for the collector */
 static int m_forward(lua_State *L) {
   Encoder *e = check_encoder(L);
   Tape *tape = lstate_tape(L);
-  lua_settop(L, 7);
+  lua_settop(L, 8);
   if (tape->recording)
     lstate_pressure(L, encoder_needs(e, tensor_count(ltensor_check(L, 2))));
   Tensor **out = ltensor_slot(L);
   EncoderInput in = check_input(L, encoder_config(e));
   EncoderDropout d = { opt_probability(L, 5), opt_probability(L, 6),
                        (uint64_t)luaL_optinteger(L, 7, 0) };
-  *out = encoder_forward(e, tape, &in, &d);
+  int how = opt_pooling(L, 8);
+  *out = pooled(tape, encoder_forward(e, tape, &in, &d), in.offsets, how);
   return ltensor_done(L, out);
 }
 
@@ -253,12 +274,12 @@ static int m_keeps(lua_State *L) {
 
 /* pool(x, offsets, "first" | "mean"): [sequences, width] */
 static int l_pool(lua_State *L) {
-  static const char *const names[] = { "first", "mean", NULL };
   lua_settop(L, 3);
   Tensor **out = ltensor_slot(L);
   Tensor *x = ltensor_checktype(L, 1, FLOAT32);
   Tensor *offsets = check_row(L, 2, -1);
-  int how = luaL_checkoption(L, 3, NULL, names);
+  int how = opt_pooling(L, 3);
+  luaL_argcheck(L, how >= 0, 3, "expected first or mean");
   luaL_argcheck(L, x->shape.ndim == 2, 1, "expected [tokens, width]");
   check_offsets(L, offsets, x->shape.size[0], x->shape.size[0]);
   *out = op_pool(lstate_tape(L), x, offsets, (Pooling)how);

@@ -8,7 +8,7 @@
 
 /* foreign bytes between two collections: a constant, and a share of Lua's
    own heap, since a collection costs what that heap costs */
-enum { PRESSURE_BYTES = 16 << 20, PRESSURE_PER_HEAP = 8 };
+enum { PRESSURE_BYTES = 4 << 20, PRESSURE_PER_HEAP = 1 };
 
 typedef struct State {
   Tape tape;

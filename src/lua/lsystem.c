@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "../base/clock.h"
+#include "../base/mem.h"
 
 #if defined(__APPLE__)
 #define RSS_PER_MIB  (1024.0 * 1024.0)
@@ -88,6 +89,14 @@ static int l_peak_rss(lua_State *L) {
 }
 
 
+/* trim(): gives back the memory that is kept for tensors to come */
+static int l_trim(lua_State *L) {
+  (void)L;
+  mem_trim();
+  return 0;
+}
+
+
 /* monotonic(): seconds from some moment on, never set back */
 static int l_monotonic(lua_State *L) {
   lua_pushnumber(L, (lua_Number)clock_now() * 1e-9);
@@ -143,6 +152,7 @@ static const luaL_Reg functions[] = {
   {"catch_interrupt", l_catch_interrupt},
   {"interrupted", l_interrupted},
   {"peak_rss", l_peak_rss},
+  {"trim", l_trim},
   {"monotonic", l_monotonic},
   {"isatty", l_isatty},
   {"input_ready", l_input_ready},

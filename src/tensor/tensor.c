@@ -137,8 +137,8 @@ Storage *storage_wrap(void *data, size_t bytes,
 }
 
 
-static Storage *storage_new(size_t bytes) {
-  void *data = mem_alloc(bytes);
+/* takes the data; NULL is passed on */
+static Storage *storage_new(void *data, size_t bytes) {
   if (data == NULL) return NULL;
   Storage *s = storage_wrap(data, bytes, release_memory, NULL);
   if (s == NULL) mem_free(data);
@@ -201,14 +201,14 @@ Tensor *tensor_over(Storage *storage, DType d, const Shape *s,
 Tensor *tensor_new(DType d, const Shape *s) {
   if (!shape_valid(s)) return NULL;
   size_t bytes = (size_t)shape_count(s) * dtype_size(d);
-  return over_storage(storage_new(bytes), d, s, 0);
+  return over_storage(storage_new(mem_alloc(bytes), bytes), d, s, 0);
 }
 
 
 Tensor *tensor_zeros(DType d, const Shape *s) {
-  Tensor *t = tensor_new(d, s);
-  if (t != NULL) memset(t->storage->data, 0, t->storage->bytes);
-  return t;
+  if (!shape_valid(s)) return NULL;
+  size_t bytes = (size_t)shape_count(s) * dtype_size(d);
+  return over_storage(storage_new(mem_zeros(bytes), bytes), d, s, 0);
 }
 
 

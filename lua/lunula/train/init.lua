@@ -211,6 +211,7 @@ local function free_gradients(model)
   for _, parameter in ipairs(model:parameters()) do
     parameter.tensor:zero_grad()
   end
+  core.system.trim()
 end
 
 local function start(model, rows, o)
