@@ -188,7 +188,9 @@ static size_t place_scratch(Scratch *s, float *at, const EncoderConfig *c,
   s->layer.g = take(&at, &n, b->tokens, inner);
   s->layer.dg = take(&at, &n, back ? b->tokens : 0, inner);
   s->layer.dqkv = take(&at, &n, back ? b->tokens : 0, 3 * hidden);
-  s->layer.attention = take(&at, &n, 1, attention_scratch(b->longest));
+  s->layer.attention = take(&at, &n, s->layer.lanes,
+                            attention_scratch(1, b->longest, hidden /
+                                              c->num_attention_heads, back));
   s->layer.arithmetic = take_arithmetic(&at, &n, c, b->tokens, precision,
                                         back);
   return n;
@@ -197,6 +199,8 @@ static size_t place_scratch(Scratch *s, float *at, const EncoderConfig *c,
 
 static bool get_scratch(Encoder *e, Scratch *s, const Batch *b, Precision p,
                         bool back) {
+  s->layer.lanes = attention_lanes(b->sequences,
+                                   e->config.num_attention_heads);
   size_t floats = place_scratch(s, NULL, &e->config, b, p, back);
   if (!reserve(&e->scratch, floats)) return false;
   place_scratch(s, e->scratch.memory, &e->config, b, p, back);

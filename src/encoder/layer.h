@@ -48,6 +48,7 @@ typedef struct LayerScratch {
   float *g;          /* [tokens, intermediate] */
   float *dg;         /* [tokens, intermediate], backward only */
   float *dqkv;       /* [tokens, 3 hidden], backward only */
+  int64_t lanes;     /* attention_lanes */
   float *attention;  /* [attention_scratch] */
   Arithmetic arithmetic;
 } LayerScratch;
