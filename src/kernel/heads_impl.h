@@ -88,7 +88,9 @@ INLINE void FN(put)(float *c, bool add, V v, int64_t n) {
 INLINE void FN(tile)(const int rows, const int vectors, float *c,
                      int64_t ldc, bool add, Rows a, const float *b,
                      int64_t ldb, int64_t columns, int64_t depth) {
-  V s[ROWS][VECTORS] = { { { 0 } } };
+  V s[ROWS][VECTORS];
+  for (int r = 0; r < rows; r++)  /* an initialiser would clear memory */
+    for (int v = 0; v < vectors; v++) s[r][v] = (V){ 0 };
   for (int64_t d = 0; d < depth; d++, a.at += a.unit, b += ldb) {
     V column[VECTORS];
     for (int v = 0; v < vectors; v++) column[v] = FN(load)(b + v * WIDTH);
