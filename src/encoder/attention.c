@@ -2,8 +2,8 @@
 ** Self-attention. See attention.h.
 **
 ** A pair of a sequence and a head is one piece of work with its own outputs.
-** The pool runs a fixed number of lanes; each has its scratch and takes the
-** next pair until there are none.
+** The pool runs as many lanes as it has threads; each has its scratch and
+** takes the next pair until there are none.
 */
 #include "attention.h"
 
@@ -34,11 +34,7 @@ typedef struct HeadScratch {
   float *query_rows, *dcontext_rows;     /* [HEAD_BLOCK, width] */
 } HeadScratch;
 
-enum {
-  DIRECT_ROWS = 32,     /* read where they are, not packed */
-  PREFETCH_ROWS = 128,
-  LINE_FLOATS = 16      /* of a cache line */
-};
+enum { DIRECT_ROWS = 32 };  /* read where they are, not packed */
 
 /* one head of one sequence */
 typedef struct Pair {
@@ -251,35 +247,6 @@ static void back_pair(const Pair *p, const float *dcontext, float *dqkv) {
 /* }======== */
 
 
-/* a lane's next pair comes to the cache while it works on this one: rows of
-   few floats, far apart, that the processor does not foresee */
-static void prefetch_rows(const float *x, int64_t stride, const Pair *p) {
-  for (int64_t r = 0; r < p->length && r < PREFETCH_ROWS; r++)
-    for (int64_t c = 0; c < p->width; c += LINE_FLOATS)
-      __builtin_prefetch(x + r * stride + c);
-}
-
-
-static void prefetch_pair(const AttentionJob *j, const Pair *p) {
-  int64_t hidden = p->a->hidden;
-  int64_t at = p->first * hidden + p->head * p->width;
-  prefetch_rows(p->q, p->stride, p);
-  prefetch_rows(p->k, p->stride, p);
-  prefetch_rows(p->v, p->stride, p);
-  if (j->dcontext != NULL) prefetch_rows(j->dcontext + at, hidden, p);
-}
-
-
-static int64_t next_pair(AttentionJob *j) {
-  int64_t i = __atomic_fetch_add(&j->next, 1, __ATOMIC_RELAXED);
-  if (i < j->pairs) {
-    Pair p = pair_of(j->a, i);
-    prefetch_pair(j, &p);
-  }
-  return i;
-}
-
-
 static void run_pair(const AttentionJob *j, int64_t i, HeadScratch s) {
   Pair p = pair_of(j->a, i);
   p.scratch = s;
@@ -296,10 +263,9 @@ static void run_lane(void *ctx, int64_t lane) {
   float *at = a->scratch + attention_scratch(lane, a->longest, width, back);
   HeadScratch s = { 0 };
   place_scratch(&s, at, a->longest, width, back);
-  for (int64_t i = next_pair(j), next; i < j->pairs; i = next) {
-    next = next_pair(j);
+  int64_t i;
+  while ((i = __atomic_fetch_add(&j->next, 1, __ATOMIC_RELAXED)) < j->pairs)
     run_pair(j, i, s);
-  }
 }
 
 
