@@ -58,6 +58,7 @@ build = {
         "src/io/safetensors.c",
         "src/kernel/blas.c",
         "src/kernel/gemm.c",
+        "src/kernel/heads.c",
         "src/kernel/panels.c",
         "src/kernel/peak.c",
         "src/kernel/product.c",

@@ -2,19 +2,18 @@
 ** Self-attention. See attention.h.
 **
 ** A pair of a sequence and a head is one piece of work with its own outputs.
-** The pool runs a fixed number of lanes; each has its scratch and takes the
-** next pair until there are none.
+** The pool runs as many lanes as it has threads; each has its scratch and
+** takes the next pair until there are none.
 */
 #include "attention.h"
 
 #include <math.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "../base/clock.h"
 #include "../base/pool.h"
-#include "../kernel/blas.h"
-
-enum { LANES = 64, QUERY_ROWS = 64 };
+#include "../kernel/heads.h"
 
 typedef struct AttentionJob {
   const Attention *a;
@@ -23,9 +22,25 @@ typedef struct AttentionJob {
   int64_t next, pairs;
 } AttentionJob;
 
+/* of a lane; keys are those of the longest sequence, and [.., width] of what
+   is packed is rounded up to HEAD_LANES */
+typedef struct HeadScratch {
+  float *queries;   /* [width, HEAD_BLOCK] */
+  float *scores;    /* [keys, HEAD_BLOCK] */
+  float *packed;    /* [keys, width]: V, or K in the backward */
+  /* backward only */
+  float *dcontext;  /* [width, HEAD_BLOCK] */
+  float *dscores, *dropped;              /* [keys, HEAD_BLOCK] */
+  float *query_rows, *dcontext_rows;     /* [HEAD_BLOCK, width] */
+} HeadScratch;
+
+enum { DIRECT_ROWS = 32 };  /* read where they are, not packed */
+
 /* one head of one sequence */
 typedef struct Pair {
   const Attention *a;
+  const HeadKernels *kernels;
+  HeadScratch scratch;
   int64_t first, length;     /* tokens */
   int64_t head, width;       /* width: columns of a head */
   int64_t stride;            /* between rows of q, k and v */
@@ -33,25 +48,62 @@ typedef struct Pair {
   float scale;
 } Pair;
 
+/* rows that a product reads by vectors */
+typedef struct Operand {
+  const float *at;
+  int64_t step;
+} Operand;
 
-/* two blocks of scores for each lane */
-static int64_t lane_scratch(int64_t longest) {
-  return 2 * QUERY_ROWS * longest;
+
+/* {======== scratch ======== */
+
+static float *take(float *at, int64_t *n, int64_t rows, int64_t columns) {
+  float *taken = at == NULL ? NULL : at + *n;
+  *n += rows * columns;
+  return taken;
 }
 
 
-int64_t attention_scratch(int64_t longest) {
-  return LANES * lane_scratch(longest);
+static int64_t place_scratch(HeadScratch *s, float *at, int64_t longest,
+                             int64_t width, bool back) {
+  int64_t n = 0, padded = head_lanes(width);
+  s->queries = take(at, &n, width, HEAD_BLOCK);
+  s->scores = take(at, &n, longest, HEAD_BLOCK);
+  s->packed = take(at, &n, longest, padded);
+  if (!back) return n;
+  s->dcontext = take(at, &n, width, HEAD_BLOCK);
+  s->dscores = take(at, &n, longest, HEAD_BLOCK);
+  s->dropped = take(at, &n, longest, HEAD_BLOCK);
+  s->query_rows = take(at, &n, HEAD_BLOCK, padded);
+  s->dcontext_rows = take(at, &n, HEAD_BLOCK, padded);
+  return n;
 }
+
+
+int64_t attention_lanes(int64_t sequences, int64_t heads) {
+  int64_t threads = pool_threads();
+  return sequences * heads < threads ? sequences * heads : threads;
+}
+
+
+int64_t attention_scratch(int64_t lanes, int64_t longest, int64_t width,
+                          bool back) {
+  HeadScratch s;
+  return lanes * place_scratch(&s, NULL, longest, width, back);
+}
+
+/* }======== */
 
 
 static Pair pair_of(const Attention *a, int64_t i) {
   int64_t s = i / a->heads, head = i % a->heads;
   int64_t width = a->hidden / a->heads, first = a->offsets[s];
   const float *q = a->qkv + first * 3 * a->hidden + head * width;
-  return (Pair){ a, first, a->offsets[s + 1] - first, head, width,
-                 3 * a->hidden, q, q + a->hidden, q + 2 * a->hidden,
-                 1 / sqrtf((float)width) };
+  return (Pair){ .a = a, .kernels = head_kernels(), .first = first,
+                 .length = a->offsets[s + 1] - first, .head = head,
+                 .width = width, .stride = 3 * a->hidden, .q = q,
+                 .k = q + a->hidden, .v = q + 2 * a->hidden,
+                 .scale = 1 / sqrtf((float)width) };
 }
 
 
@@ -60,46 +112,73 @@ static float *lse_of(const Pair *p, int64_t row) {
 }
 
 
-/* Dropout of a block of probabilities, s [n, length] from row `first` on. A
-   pair has a part of the stream of its own; a block begins a group of its
-   numbers. */
-static void drop_block(const Pair *p, float *s, int64_t first, int64_t n) {
+/* Dropout of probabilities, s [length, lanes], of the block from row `first`
+   on. A pair has a part of the stream of its own, a block a part of that. */
+static void drop_block(const Pair *p, float *s, int64_t first,
+                       int64_t lanes) {
   uint64_t number = (uint64_t)(p->first * p->a->heads + p->head);
-  uint64_t block = number << 32 |
-    row_blocks(QUERY_ROWS * p->length) * (uint64_t)(first / QUERY_ROWS);
-  if (p->a->dropout.p > 0)
-    row_kernels()->dropout(s, &p->a->dropout, block, n * p->length);
-}
-
-
-/* s = rows first .. first + n - 1 of Q K'; s [n, length] */
-static void raw_scores(const Pair *p, float *s, int64_t first, int64_t n) {
-  blas_sgemm(false, true, n, p->length, p->width, 1,
-             p->q + first * p->stride, p->stride, p->k, p->stride, 0, s,
-             p->length);
+  uint64_t block = number << 32 | row_blocks(HEAD_BLOCK * p->length) *
+                                  (uint64_t)(first / HEAD_BLOCK);
+  row_kernels()->dropout(s, &p->a->dropout, block, p->length * lanes);
 }
 
 
 static int64_t block_rows(const Pair *p, int64_t first) {
   int64_t left = p->length - first;
-  return left < QUERY_ROWS ? left : QUERY_ROWS;
+  return left < HEAD_BLOCK ? left : HEAD_BLOCK;
+}
+
+
+/* Packed are widths that end within a vector, and rows enough to be worth it:
+   far apart, few of them fit the cache. */
+static Operand packed(const Pair *p, float *into, const float *x,
+                      int64_t stride, int64_t rows) {
+  if (p->width % HEAD_LANES == 0 && rows <= DIRECT_ROWS)
+    return (Operand){ x, stride };
+  p->kernels->pack(into, x, stride, rows, p->width);
+  return (Operand){ into, head_lanes(p->width) };
+}
+
+
+/* out [length, head_lanes(n)] = rows B', B transposed, [width, ..] */
+static void block_scores(const Pair *p, float *out, const float *rows,
+                         const float *transposed, int64_t lanes) {
+  p->kernels->product(out, lanes, false, (Rows){ rows, p->stride, 1 },
+                      transposed, lanes, p->length, lanes, p->width);
+}
+
+
+/* s = K Q', scaled, for the queries of a block; s [length, lanes] */
+static void raw_scores(const Pair *p, int64_t first, int64_t n) {
+  const HeadScratch *s = &p->scratch;
+  p->kernels->transpose(s->queries, p->q + first * p->stride, p->stride,
+                        p->scale, n, p->width);
+  block_scores(p, s->scores, p->k, s->queries, head_lanes(n));
 }
 
 
 /* {======== forward ======== */
 
-static void forward_block(const Pair *p, float *context, int64_t first,
-                          float *s) {
-  int64_t n = block_rows(p, first), hidden = p->a->hidden;
-  raw_scores(p, s, first, n);
-  for (int64_t r = 0; r < n; r++)
-    *lse_of(p, first + r) = row_kernels()->softmax(s + r * p->length,
-                                                   p->scale, p->length);
-  drop_block(p, s, first, n);
-  blas_sgemm(false, false, n, p->width, p->length, 1, s, p->length, p->v,
-             p->stride, 0,
-             context + (p->first + first) * hidden + p->head * p->width,
-             hidden);
+static void forward_block(const Pair *p, Operand v, float *context,
+                          int64_t first) {
+  int64_t n = block_rows(p, first), lanes = head_lanes(n);
+  int64_t hidden = p->a->hidden;
+  float lse[HEAD_BLOCK], *s = p->scratch.scores;
+  raw_scores(p, first, n);
+  p->kernels->softmax(s, lse, p->length, lanes);
+  for (int64_t r = 0; r < n; r++) *lse_of(p, first + r) = lse[r];
+  if (p->a->dropout.p > 0) drop_block(p, s, first, lanes);
+  p->kernels->product(context + first * hidden, hidden, false,
+                      (Rows){ s, 1, lanes }, v.at, v.step, n, p->width,
+                      p->length);
+}
+
+
+static void forward_pair(const Pair *p, float *context) {
+  Operand v = packed(p, p->scratch.packed, p->v, p->stride, p->length);
+  context += p->first * p->a->hidden + p->head * p->width;
+  for (int64_t first = 0; first < p->length; first += HEAD_BLOCK)
+    forward_block(p, v, context, first);
 }
 
 /* }======== */
@@ -107,69 +186,93 @@ static void forward_block(const Pair *p, float *context, int64_t first,
 
 /* {======== backward ======== */
 
-/* in: s raw scores, dp = dcontext V'. out: s the dropped probabilities, dp
-   the gradient of the raw scores; s, dp [n, length] */
-static void scores_back(const Pair *p, float *s, float *dp, int64_t first,
-                        int64_t n) {
-  const RowKernels *k = row_kernels();
-  drop_block(p, dp, first, n);
-  for (int64_t r = 0; r < n; r++) {
-    float *row = s + r * p->length;
-    k->softmax_again(row, p->scale, *lse_of(p, first + r), p->length);
-    k->softmax_back(dp + r * p->length, row, p->scale, p->length);
+/* in: raw scores, dscores = V dcontext'. out: dscores, the gradient of the
+   raw scores. Returns the dropped probabilities, [length, lanes]. */
+static const float *scores_back(const Pair *p, int64_t first, int64_t n) {
+  const HeadScratch *s = &p->scratch;
+  int64_t lanes = head_lanes(n);
+  float lse[HEAD_BLOCK] = { 0 }, *dropped = s->scores;
+  for (int64_t r = 0; r < n; r++) lse[r] = *lse_of(p, first + r);
+  p->kernels->softmax_again(s->scores, lse, p->length, lanes);
+  if (p->a->dropout.p > 0) {
+    dropped = s->dropped;
+    memcpy(dropped, s->scores, (size_t)(p->length * lanes) * sizeof *dropped);
+    drop_block(p, dropped, first, lanes);
   }
-  drop_block(p, s, first, n);
+  p->kernels->softmax_back(s->dscores, s->scores, dropped, p->scale,
+                           p->length, lanes);
+  return dropped;
 }
 
 
-/* dq is written; dk and dv gather over the blocks */
-static void back_block(const Pair *p, const float *dcontext, float *dqkv,
-                       int64_t first, float *scratch) {
-  int64_t n = block_rows(p, first), hidden = p->a->hidden;
-  int64_t length = p->length, width = p->width, stride = p->stride;
-  float *s = scratch, *dp = s + QUERY_ROWS * p->a->longest;
-  float *dk = dqkv + p->first * stride + hidden + p->head * width;
-  float *dv = dk + hidden;
-  float *dq = dk - hidden + first * stride;
-  const float *dc = dcontext + (p->first + first) * hidden + p->head * width;
-  float beta = first > 0;
-  raw_scores(p, s, first, n);
-  blas_sgemm(false, true, n, length, width, 1, dc, hidden, p->v, stride, 0,
-             dp, length);
-  scores_back(p, s, dp, first, n);
-  blas_sgemm(true, false, length, width, n, 1, s, length, dc, hidden, beta,
-             dv, stride);
-  blas_sgemm(false, false, n, width, length, 1, dp, length, p->k, stride, 0,
-             dq, stride);
-  blas_sgemm(true, false, length, width, n, 1, dp, length,
-             p->q + first * stride, stride, beta, dk, stride);
+/* d (+)= s b, the sum over the block; s [length, lanes], b [n, width] */
+static void add_block(const Pair *p, float *d, bool add, const float *s,
+                      Operand b, int64_t n) {
+  p->kernels->product(d, p->stride, add, (Rows){ s, head_lanes(n), 1 }, b.at,
+                      b.step, p->length, p->width, n);
+}
+
+
+/* dq is written; dk and dv gather over the blocks; dc, dq [length, width] of
+   this head */
+static void back_block(const Pair *p, Operand k, const float *dc, float *dq,
+                       int64_t first) {
+  const HeadScratch *s = &p->scratch;
+  int64_t n = block_rows(p, first), lanes = head_lanes(n);
+  int64_t hidden = p->a->hidden;
+  raw_scores(p, first, n);
+  dc += first * hidden;
+  p->kernels->transpose(s->dcontext, dc, hidden, 1, n, p->width);
+  block_scores(p, s->dscores, p->v, s->dcontext, lanes);
+  const float *dropped = scores_back(p, first, n);
+  p->kernels->product(dq + first * p->stride, p->stride, false,
+                      (Rows){ s->dscores, 1, lanes }, k.at, k.step, n,
+                      p->width, p->length);
+  Operand q = packed(p, s->query_rows, p->q + first * p->stride, p->stride,
+                     n);
+  add_block(p, dq + hidden, first > 0, s->dscores, q, n);
+  Operand rows = packed(p, s->dcontext_rows, dc, hidden, n);
+  add_block(p, dq + 2 * hidden, first > 0, dropped, rows, n);
+}
+
+
+static void back_pair(const Pair *p, const float *dcontext, float *dqkv) {
+  Operand k = packed(p, p->scratch.packed, p->k, p->stride, p->length);
+  dcontext += p->first * p->a->hidden + p->head * p->width;
+  dqkv += p->first * p->stride + p->head * p->width;
+  for (int64_t first = 0; first < p->length; first += HEAD_BLOCK)
+    back_block(p, k, dcontext, dqkv, first);
 }
 
 /* }======== */
 
 
-static void run_pair(const AttentionJob *j, int64_t i, float *scratch) {
+static void run_pair(const AttentionJob *j, int64_t i, HeadScratch s) {
   Pair p = pair_of(j->a, i);
-  for (int64_t first = 0; first < p.length; first += QUERY_ROWS) {
-    if (j->dcontext == NULL) forward_block(&p, j->out, first, scratch);
-    else back_block(&p, j->dcontext, j->out, first, scratch);
-  }
+  p.scratch = s;
+  if (j->dcontext == NULL) forward_pair(&p, j->out);
+  else back_pair(&p, j->dcontext, j->out);
 }
 
 
 static void run_lane(void *ctx, int64_t lane) {
   AttentionJob *j = ctx;
-  float *scratch = j->a->scratch + lane * lane_scratch(j->a->longest);
+  const Attention *a = j->a;
+  int64_t width = a->hidden / a->heads;
+  bool back = j->dcontext != NULL;
+  float *at = a->scratch + attention_scratch(lane, a->longest, width, back);
+  HeadScratch s = { 0 };
+  place_scratch(&s, at, a->longest, width, back);
   int64_t i;
   while ((i = __atomic_fetch_add(&j->next, 1, __ATOMIC_RELAXED)) < j->pairs)
-    run_pair(j, i, scratch);
+    run_pair(j, i, s);
 }
 
 
 static void run_job(AttentionJob *j) {
   j->pairs = j->a->sequences * j->a->heads;
   ClockPart before = clock_enter(CLOCK_ATTENTION);
-  pool_run(j->pairs < LANES ? j->pairs : LANES, run_lane, j);
+  pool_run(j->a->lanes, run_lane, j);
   clock_leave(before);
 }
 

@@ -12,6 +12,7 @@
 #ifndef lunula_attention_h
 #define lunula_attention_h
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../kernel/rows.h"
@@ -25,11 +26,17 @@ typedef struct Attention {
   const float *qkv;        /* [tokens, 3 hidden] */
   float *lse;              /* [tokens, heads] */
   Dropout dropout;         /* on the probabilities */
+  int64_t lanes;
   float *scratch;          /* [attention_scratch] */
 } Attention;
 
-/* floats of scratch for a batch of which this is the longest sequence */
-int64_t attention_scratch(int64_t longest);
+/* Pairs of a sequence and a head that run at once. The pool's threads are
+   counted once for a pass, since anyone may change them. */
+int64_t attention_lanes(int64_t sequences, int64_t heads);
+/* floats of scratch for a batch of which this is the longest sequence; width:
+   columns of a head; back: for the backward, too */
+int64_t attention_scratch(int64_t lanes, int64_t longest, int64_t width,
+                          bool back);
 
 /* context [tokens, hidden] */
 void attention_forward(const Attention *a, float *context);

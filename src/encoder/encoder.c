@@ -203,7 +203,8 @@ static size_t place_scratch(Scratch *s, float *at, const EncoderConfig *c,
   int64_t inner = c->intermediate_size, hidden = c->hidden_size;
   LayerScratch *l = &s->layer;
   bool back = scope == BACKWARD;
-  *s = (Scratch){ .layer.arithmetic.precision = precision };
+  *s = (Scratch){ .layer.lanes = l->lanes,
+                  .layer.arithmetic.precision = precision };
   s->x = take(&at, &n, b->tokens, hidden);
   l->h = take(&at, &n, b->tokens, hidden);
   l->y = take(&at, &n, b->tokens, hidden);
@@ -211,7 +212,9 @@ static size_t place_scratch(Scratch *s, float *at, const EncoderConfig *c,
     l->g = take(&at, &n, b->tokens, inner);
   l->dg = take(&at, &n, back ? b->tokens : 0, inner);
   l->dqkv = take(&at, &n, back ? b->tokens : 0, 3 * hidden);
-  l->attention = take(&at, &n, 1, attention_scratch(b->longest));
+  l->attention = take(&at, &n, l->lanes,
+                      attention_scratch(1, b->longest, hidden /
+                                        c->num_attention_heads, back));
   take_operands(l, &at, &n, c, b->tokens, scope);
   return n;
 }
@@ -219,6 +222,8 @@ static size_t place_scratch(Scratch *s, float *at, const EncoderConfig *c,
 
 static bool get_scratch(Encoder *e, Scratch *s, const Batch *b, Precision p,
                         Scope scope) {
+  s->layer.lanes = attention_lanes(b->sequences,
+                                   e->config.num_attention_heads);
   size_t floats = place_scratch(s, NULL, &e->config, b, p, scope);
   if (!reserve(&e->scratch, floats)) return false;
   place_scratch(s, e->scratch.memory, &e->config, b, p, scope);

@@ -48,6 +48,7 @@ typedef struct LayerScratch {
   float *g;          /* [tokens, intermediate]; NULL in bf16 */
   float *dg;         /* [tokens, intermediate], backward only */
   float *dqkv;       /* [tokens, 3 hidden], backward only */
+  int64_t lanes;     /* attention_lanes */
   float *attention;  /* [attention_scratch] */
   Bf16 *rounded;     /* what the next product with a weight reads; NULL in
                         fp32 */

@@ -179,7 +179,9 @@ INLINE V FN(add_unit)(const Element e, V sum, uint32_t unit, VU column) {
 INLINE void FN(tile)(const Element e, const int rows, V sum[ROWS][VECTORS],
                      const Operand *a, const Operand *b, int64_t units) {
   const uint32_t *row = a->at, *panel = b->at;
-  V s[ROWS][VECTORS] = { { { 0 } } };
+  V s[ROWS][VECTORS];
+  for (int r = 0; r < rows; r++)
+    for (int v = 0; v < VECTORS; v++) s[r][v] = (V){ 0 };
   for (int64_t u = 0; u < units; u++) {
     VU column[VECTORS];  /* loaded one by one, or GCC keeps them in memory */
     for (int v = 0; v < VECTORS; v++)
@@ -190,7 +192,8 @@ INLINE void FN(tile)(const Element e, const int rows, V sum[ROWS][VECTORS],
     row += a->unit_step;
     panel += b->unit_step;
   }
-  memcpy(sum, s, sizeof s);
+  for (int r = 0; r < rows; r++)
+    for (int v = 0; v < VECTORS; v++) sum[r][v] = s[r][v];
 }
 
 
