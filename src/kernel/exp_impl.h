@@ -1,8 +1,7 @@
 /*
 ** Vectors and the functions of vectors that templates share, included by a
 ** template's body with LEVEL, WIDTH, TARGET and its names FN, V, VI and
-** INLINE, and
-**   LARGER(a, b)  the larger of each lane; b where one is not a number
+** INLINE.
 */
 
 typedef float   V  __attribute__((vector_size(4 * WIDTH)));
@@ -22,13 +21,22 @@ INLINE void FN(store)(float *p, V v) {
 }
 
 
-/* e^x for x <= 88, by the range reduction and polynomial of Cephes' expf
-   (Moshier); below -87.3 the result stays at the smallest normal number */
-INLINE V FN(exp)(V x) {
+INLINE V FN(splat)(float x) {
+  return x - (V){ 0 };
+}
+
+
+INLINE V FN(choose)(VI mask, V yes, V no) {
+  return (V)((mask & (VI)yes) | (~mask & (VI)no));
+}
+
+
+/* exp(x + low), low small and x in -87.3 .. 88.3, by the range reduction and
+   polynomial of Cephes' expf (Moshier) */
+INLINE V FN(exp_sum)(V x, V low) {
   const float magic = 0x1.8p23f;  /* adding it rounds to an integer */
-  x = LARGER(-87.33654f - (V){ 0 }, x);
   V n = (x * 1.44269504f + magic) - magic;
-  V r = x - n * 0.693359375f + n * 2.12194440e-4f;
+  V r = x - n * 0.693359375f + n * 2.12194440e-4f + low;
   V p = r * 1.9875691500e-4f + 1.3981999507e-3f;
   p = p * r + 8.3334519073e-3f;
   p = p * r + 4.1665795894e-2f;
@@ -37,6 +45,14 @@ INLINE V FN(exp)(V x) {
   p = p * (r * r) + r + 1.0f;
   VI power = (__builtin_convertvector(n, VI) + 127) << 23;
   return p * (V)power;
+}
+
+
+/* below -87.3 the result stays at the smallest normal number */
+INLINE V FN(exp)(V x) {
+  x = FN(choose)(x < -87.33654f, FN(splat)(-87.33654f), x);
+  x = FN(choose)(x > 88.37626f, FN(splat)(88.37626f), x);
+  return FN(exp_sum)(x, -(V){ 0 });  /* x + -0 is x: left out */
 }
 
 

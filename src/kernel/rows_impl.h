@@ -21,31 +21,13 @@
 #define INLINE    static inline __attribute__((always_inline)) TARGET
 #define KERNEL    static TARGET
 
-typedef float    V  __attribute__((vector_size(4 * WIDTH)));
-typedef int32_t  VI __attribute__((vector_size(4 * WIDTH)));
+#include "exp_impl.h"
+
 typedef uint32_t VU __attribute__((vector_size(4 * WIDTH)));
 typedef uint64_t VL __attribute__((vector_size(4 * WIDTH)));
 
 
 /* {======== vectors ======== */
-
-/* memcpy of a whole vector compiles to one unaligned load */
-INLINE V FN(load)(const float *p) {
-  V v;
-  memcpy(&v, p, sizeof v);
-  return v;
-}
-
-
-INLINE void FN(store)(float *p, V v) {
-  memcpy(p, &v, sizeof v);
-}
-
-
-INLINE V FN(splat)(float x) {
-  return x - (V){ 0 };
-}
-
 
 INLINE V FN(copy_part)(const float *p, int64_t n, V v) {
   memcpy(&v, p, (size_t)n * sizeof *p);
@@ -63,11 +45,6 @@ INLINE V FN(get)(const float *p, int64_t left, float fill) {
 INLINE void FN(put)(float *p, V v, int64_t left) {
   if (left >= WIDTH) FN(store)(p, v);
   else STORE_PART(p, left, v);
-}
-
-
-INLINE V FN(choose)(VI mask, V yes, V no) {
-  return (V)((mask & (VI)yes) | (~mask & (VI)no));
 }
 
 
@@ -93,31 +70,6 @@ INLINE float FN(largest)(V v) {
 
 
 /* {======== functions ======== */
-
-/* exp(x + low), low small and x in -87.3 .. 88.3, by the range reduction and
-   polynomial of Cephes' expf (Moshier) */
-INLINE V FN(exp_sum)(V x, V low) {
-  const float magic = 0x1.8p23f;  /* adding it rounds to an integer */
-  V n = (x * 1.44269504f + magic) - magic;
-  V r = x - n * 0.693359375f + n * 2.12194440e-4f + low;
-  V p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * (r * r) + r + 1.0f;
-  VI power = (__builtin_convertvector(n, VI) + 127) << 23;
-  return p * (V)power;
-}
-
-
-/* below -87.3 the result stays at the smallest normal number */
-INLINE V FN(exp)(V x) {
-  x = FN(choose)(x < -87.33654f, FN(splat)(-87.33654f), x);
-  x = FN(choose)(x > 88.37626f, FN(splat)(88.37626f), x);
-  return FN(exp_sum)(x, (V){ 0 });
-}
-
 
 /* Phi(x), the normal distribution function: erfc(z) exp(z^2) = t q(t) with
    t = 1 / (1 + z / 2) and q of spec/fixtures/erfcx.py, a relative error of
