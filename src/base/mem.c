@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+enum { PAGE = 1 << 12 };  /* bytes, or a part of a larger page */
+
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define SANITIZED
@@ -21,7 +23,7 @@
 
 #if !defined(SANITIZED)
 
-enum { PAGE = 1 << 12, SLOTS = 16 };
+enum { SLOTS = 16 };
 
 /* the line before a block */
 typedef struct Head {
@@ -121,10 +123,17 @@ static Head *head(void *p) {
 }
 
 
-/* fresh pages, which are 0 */
-static Head *map(size_t pages) {
+#if !defined(MAP_POPULATE)
+#define MAP_POPULATE  0  /* a hint of Linux's */
+#endif
+
+/* Fresh pages, which are 0. What is read before it is written should take
+   them now: a page that was read is replaced when it is written, and that
+   interrupts every other thread. */
+static Head *map(size_t pages, bool read) {
+  int now = read ? MAP_POPULATE : 0;
   void *p = mmap(NULL, pages, PROT_READ | PROT_WRITE,
-                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                 MAP_PRIVATE | MAP_ANONYMOUS | now, -1, 0);
   if (p == MAP_FAILED) return NULL;
   Head *h = p;
   h->pages = pages;
@@ -158,7 +167,7 @@ void *mem_alloc(size_t bytes) {
   size_t pages = pages_for(bytes);
   if (pages == 0) return body(small(bytes));
   Head *h = reuse(pages);
-  return body(h ? h : map(pages));
+  return body(h ? h : map(pages, false));
 }
 
 
@@ -167,7 +176,7 @@ void *mem_zeros(size_t bytes) {
   if (!possible(bytes)) return NULL;
   size_t pages = pages_for(bytes);
   Head *h = pages ? reuse(pages) : small(bytes);
-  if (h == NULL) return pages ? body(map(pages)) : NULL;
+  if (h == NULL) return pages ? body(map(pages, true)) : NULL;
   return memset(body(h), 0, bytes);
 }
 
@@ -206,6 +215,18 @@ void mem_trim(void) {
 }
 
 #endif
+
+
+/* a hint: what the system does not do now it does page by page */
+void mem_take_pages(void *p, size_t bytes) {
+#if defined(MADV_POPULATE_WRITE)
+  uintptr_t first = (uintptr_t)p / PAGE * PAGE;
+  madvise((void *)first, (uintptr_t)p + bytes - first, MADV_POPULATE_WRITE);
+#else
+  (void)p;
+  (void)bytes;
+#endif
+}
 
 
 bool mem_times(size_t a, size_t b, size_t *out) {

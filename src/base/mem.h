@@ -32,6 +32,11 @@ void  mem_free(void *p);        /* NULL is allowed */
 /* gives back what is kept */
 void  mem_trim(void);
 
+/* Takes the pages of a range for writing, all at once where the system can.
+   The pages of a file mapped privately are copied when they are written; one
+   by one, and after they were read, each interrupts every other thread. */
+void  mem_take_pages(void *p, size_t bytes);
+
 /* a * b in *out; false when it does not fit */
 bool  mem_times(size_t a, size_t b, size_t *out);
 

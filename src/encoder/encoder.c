@@ -31,6 +31,7 @@ struct Encoder {
   EncoderConfig config;
   Precision precision;
   bool checkpointing;
+  bool taken;     /* the memory of what training changes */
   Parameters parameters;
   uint64_t replaced;  /* times that a parameter became another tensor */
   Block spare;    /* kept by no pass now */
@@ -284,6 +285,7 @@ Tensor *encoder_parameter(const Encoder *e, int i) {
 /* another tensor may have the version that was packed: no panels stay */
 bool encoder_set(Encoder *e, int i, Tensor *t) {
   e->replaced++;
+  e->taken = false;
   for (int64_t l = 0; l < e->parameters.layers; l++)
     layer_unpack(&e->parameters.layer[l]);
   return parameters_set(&e->parameters, i, t);
@@ -303,6 +305,8 @@ void encoder_set_checkpointing(Encoder *e, bool on) {
 /* Packed weights are kept from call to call, but for those that a training
    changes at each step: these are packed when they are multiplied. */
 static bool pack_weights(Encoder *e, bool recorded) {
+  if (recorded && !e->taken) parameters_take_pages(&e->parameters);
+  e->taken = e->taken || recorded;
   for (int64_t i = 0; i < e->parameters.layers; i++) {
     Layer *l = &e->parameters.layer[i];
     if (recorded && layer_wants(l)) layer_unpack(l);

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../base/mem.h"
+
 enum { EMBEDDING_PARAMETERS = 5, LAYER_PARAMETERS = 16 };
 
 
@@ -181,6 +183,15 @@ bool parameters_set(Parameters *p, int i, Tensor *t) {
   tensor_release(*to->slot);
   *to->slot = mine;
   return true;
+}
+
+
+void parameters_take_pages(const Parameters *p) {
+  for (int i = EMBEDDING_PARAMETERS; i < p->count; i++) {
+    const Tensor *t = *p->list[i].slot;
+    if (t->requires_grad)
+      mem_take_pages(tensor_f32(t), sizeof(float) * (size_t)tensor_count(t));
+  }
 }
 
 

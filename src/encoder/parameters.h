@@ -38,6 +38,9 @@ bool parameters_set(Parameters *p, int i, Tensor *t);
 bool layer_pack(Layer *l, Precision p);
 void layer_unpack(Layer *l);
 
+/* takes the memory of what training changes as a whole: all but the tables */
+void parameters_take_pages(const Parameters *p);
+
 /* does any parameter of the layer, or of the embeddings, want a gradient? */
 bool layer_wants(const Layer *l);
 bool embeddings_want(const Embeddings *e);
