@@ -127,13 +127,22 @@ static Head *head(void *p) {
 #define MAP_POPULATE  0  /* a hint of Linux's */
 #endif
 
+static void *pages_of(size_t bytes, int flags) {
+  return mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+              MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+}
+
+
 /* Fresh pages, which are 0. What is read before it is written should take
    them now: a page that was read is replaced when it is written, and that
    interrupts every other thread. */
 static Head *map(size_t pages, bool read) {
   int now = read ? MAP_POPULATE : 0;
-  void *p = mmap(NULL, pages, PROT_READ | PROT_WRITE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | now, -1, 0);
+  void *p = pages_of(pages, now);
+  if (p == MAP_FAILED) {  /* it may fit when nothing is kept */
+    mem_trim();
+    p = pages_of(pages, now);
+  }
   if (p == MAP_FAILED) return NULL;
   Head *h = p;
   h->pages = pages;
