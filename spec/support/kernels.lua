@@ -1,5 +1,5 @@
---- Holds the row kernels to the errors that src/kernel/rows.h states, against
--- references in double.
+--- Holds the row kernels and a head's softmax to the errors that
+-- src/kernel/rows.h and heads.h state, against references in double.
 local core = require "lunula.core"
 local tensor = require "lunula.tensor"
 
@@ -88,13 +88,18 @@ local function activation(name, x)
     function() return 2 ^ -21 end)
 end
 
+local LANES = 16  -- of a head's scores: columns side by side
+
 local function exponential()
-  local x = sweep(-87, 88, 20011)
-  local list = x:totable()[1]
-  run.softmax_again(x, 1, 0)
-  return compare("exp", x:totable()[1], list, math.exp, function(y)
-    return 2 * ulp(y)
-  end)
+  local x = sweep(-87, 88, 1251 * LANES - 1):reshape({ 1251, LANES })
+  local before = x:totable()
+  run.softmax_again(x, tensor.zeros { LANES })
+  for k, row in ipairs(x:totable()) do
+    local wrong = compare("exp", row, before[k], math.exp, function(y)
+      return 2 * ulp(y)
+    end)
+    if wrong then return wrong end
+  end
 end
 
 local function sum_of(list, f)
@@ -103,33 +108,56 @@ local function sum_of(list, f)
   return sum
 end
 
-local function softmax(n)
-  local x = tensor.normal({ n }, { seed = n, std = 6 })
-  local list = x:totable()
+-- a column of [keys, lanes]
+local function column_of(t, lane)
+  local list = {}
+  for k, row in ipairs(t:totable()) do list[k] = row[lane] end
+  return list
+end
+
+local function softmax_column(list, got, lse)
   local top = list[1]
   for _, s in ipairs(list) do top = math.max(top, s) end
-  local function term(s) return math.exp((s - top) * 0.5) end
+  local function term(s) return math.exp(s - top) end
   local sum = sum_of(list, term)
-  local lse = run.softmax(x, 0.5)
-  if math.abs(lse - top * 0.5 - math.log(sum)) > 4 * ulp(lse) + 1e-6 then
+  if math.abs(lse - top - math.log(sum)) > 4 * ulp(lse) + 1e-6 then
     return "softmax: log of the sum"
   end
-  return compare("softmax", x:totable(), list, function(s)
+  return compare("softmax", got, list, function(s)
     return term(s) / sum
   end, function(p) return 48 * ulp(p) end)
 end
 
-local function softmax_back(n)
-  local dp = tensor.normal({ n }, { seed = 1 })
-  local p = tensor.normal({ n }, { seed = 2 }):softmax(1):detach()
-  local d, q = dp:totable(), p:totable()
+local function softmax(n)
+  local x = tensor.normal({ n, LANES }, { seed = n, std = 3 })
+  local before, lse = x:clone(), tensor.zeros { LANES }
+  run.softmax(x, lse)
+  for lane = 1, LANES do
+    local wrong = softmax_column(column_of(before, lane), column_of(x, lane),
+      lse:totable()[lane])
+    if wrong then return wrong end
+  end
+end
+
+local function softmax_back_column(d, q, got)
   local dot = sum_of(d, function(x, i) return x * q[i] end)
   local most = 0
   for i, x in ipairs(d) do most = math.max(most, math.abs(x * q[i] * 0.3)) end
-  run.softmax_back(dp, p, 0.3)
-  return compare("softmax_back", dp:totable(), d, function(x, i)
+  return compare("softmax_back", got, d, function(x, i)
     return 0.3 * q[i] * (x - dot)
   end, function() return 2 ^ -20 * most end)
+end
+
+local function softmax_back(n)
+  local dp = tensor.normal({ n, LANES }, { seed = 1 })
+  local p = tensor.normal({ n, LANES }, { seed = 2 }):softmax(1):detach()
+  local before = dp:clone()
+  run.softmax_back(dp, p, p, 0.3)
+  for lane = 1, LANES do
+    local wrong = softmax_back_column(column_of(before, lane),
+      column_of(p, lane), column_of(dp, lane))
+    if wrong then return wrong end
+  end
 end
 
 local function largest(list)

@@ -48,13 +48,16 @@ typedef struct HeadKernels {
                   int64_t ldb, int64_t rows, int64_t columns, int64_t depth);
 
   /* s [keys, lanes] = softmax(s) of each column, lse [lanes] = log sum
-     exp(s) */
+     exp(s). For |s| <= 32 within 48 ULP: the rounded differences are what is
+     exact to 1. -inf gives at most 2^-126. */
   void (*softmax)(float *s, float *lse, int64_t keys, int64_t lanes);
-  /* the same probabilities from the raw s and lse */
+  /* the same probabilities from the raw s and lse: exp(s - lse), within 2 ULP
+     for exponents of -87 to 88, 2^-126 below */
   void (*softmax_again)(float *s, const float *lse, int64_t keys,
                         int64_t lanes);
   /* from p, what dropout made of p, and dp, the gradient of the latter:
-     dp = scale * (dp * dropped - p * sum(dp * dropped)) */
+     dp = scale * (dp * dropped - p * sum(dp * dropped)), within 2^-20 of the
+     largest scale * p * dp where nothing is dropped */
   void (*softmax_back)(float *dp, const float *p, const float *dropped,
                        float scale, int64_t keys, int64_t lanes);
 } HeadKernels;

@@ -80,18 +80,6 @@ typedef struct RowKernels {
                           const LayerNormRows *n, int64_t rows,
                           int64_t width);
 
-  /* s = softmax(scale * s), one row; returns log sum exp(scale * s). For
-     |scale * s| <= 32 within 48 ULP: the rounded differences are what is
-     exact to 1. -inf gives at most 2^-126. */
-  float (*softmax)(float *s, float scale, int64_t n);
-  /* the same probabilities from the raw s and what softmax returned:
-     exp(scale * s - lse), within 2 ULP for exponents of -87 to 88, 2^-126
-     below */
-  void (*softmax_again)(float *s, float scale, float lse, int64_t n);
-  /* dp = scale * p * (dp - sum(dp * p)), one row; within 2^-20 of the
-     largest scale * p * dp */
-  void (*softmax_back)(float *dp, const float *p, float scale, int64_t n);
-
   /* within rows 2^-24 of the sum of |x|:
      sum[c] += x[r, c] over the rows, for the columns given; `stride` is the
      distance between rows */

@@ -48,22 +48,10 @@ INLINE void FN(put)(float *p, V v, int64_t left) {
 }
 
 
-INLINE V FN(larger)(V a, V b) {
-  return FN(choose)(a > b, a, b);
-}
-
-
 INLINE float FN(sum)(V v) {
   float s = 0;
   for (int i = 0; i < WIDTH; i++) s += v[i];
   return s;
-}
-
-
-INLINE float FN(largest)(V v) {
-  float m = v[0];
-  for (int i = 1; i < WIDTH; i++) m = v[i] > m ? v[i] : m;
-  return m;
 }
 
 /* }======== */
@@ -348,46 +336,6 @@ KERNEL void FN(layer_norm_back)(float *dz, const float *dout,
 /* }======== */
 
 
-/* {======== softmax ======== */
-
-KERNEL float FN(softmax)(float *s, float scale, int64_t n) {
-  V m = FN(splat)(-INFINITY), total = { 0 };
-  for (int64_t i = 0; i < n; i += WIDTH)
-    m = FN(larger)(FN(get)(s + i, n - i, -INFINITY), m);
-  float most = FN(largest)(m), top = most * scale;
-  for (int64_t i = 0; i < n; i += WIDTH) {
-    V e = FN(exp)((FN(get)(s + i, n - i, -INFINITY) - most) * scale);
-    total += e;
-    FN(put)(s + i, e, n - i);
-  }
-  float sum = FN(sum)(total), inverse = 1 / sum;
-  for (int64_t i = 0; i < n; i += WIDTH)
-    FN(put)(s + i, FN(get)(s + i, n - i, 0) * inverse, n - i);
-  return top + logf(sum);
-}
-
-
-KERNEL void FN(softmax_again)(float *s, float scale, float lse, int64_t n) {
-  for (int64_t i = 0; i < n; i += WIDTH)
-    FN(put)(s + i, FN(exp)(FN(get)(s + i, n - i, 0) * scale - lse), n - i);
-}
-
-
-KERNEL void FN(softmax_back)(float *dp, const float *p, float scale,
-                             int64_t n) {
-  V s = { 0 };
-  for (int64_t i = 0; i < n; i += WIDTH)
-    s += FN(get)(dp + i, n - i, 0) * FN(get)(p + i, n - i, 0);
-  float dot = FN(sum)(s);
-  for (int64_t i = 0; i < n; i += WIDTH) {
-    V v = (FN(get)(dp + i, n - i, 0) - dot) * FN(get)(p + i, n - i, 0);
-    FN(put)(dp + i, v * scale, n - i);
-  }
-}
-
-/* }======== */
-
-
 /* {======== sums down the columns ======== */
 
 KERNEL void FN(column_sums)(float *sum, const float *x, int64_t rows,
@@ -430,9 +378,6 @@ static const RowKernels FN(kernels) = {
   .layer_norm       = FN(layer_norm),
   .layer_norm_again = FN(layer_norm_again),
   .layer_norm_back  = FN(layer_norm_back),
-  .softmax          = FN(softmax),
-  .softmax_again    = FN(softmax_again),
-  .softmax_back     = FN(softmax_back),
   .column_sums      = FN(column_sums),
   .column_products  = FN(column_products),
   .step             = FN(step),

@@ -1,10 +1,12 @@
 /*
-** lunula.core.kernels: the row kernels of this processor's level, one by one,
-** for the spec that holds them to their stated errors. They write in place.
+** lunula.core.kernels: the row kernels and a head's softmax of this
+** processor's level, one by one, for the spec that holds them to their stated
+** errors. They write in place.
 */
 #include "lunula.h"
 #include "ltensor.h"
 
+#include "../kernel/heads.h"
 #include "../kernel/rows.h"
 
 static Tensor *check_plain(lua_State *L, int arg) {
@@ -126,30 +128,40 @@ static int l_layer_norm_back(lua_State *L) {
 }
 
 
-/* softmax(s, scale): the logarithm of the sum */
-static int l_softmax(lua_State *L) {
-  int64_t n = tensor_count(check_plain(L, 1));
-  luaL_argcheck(L, n > 0, 1, "expected elements");
-  float *s = check_count(L, 1, n);
-  lua_pushnumber(L, row_kernels()->softmax(s, number(L, 2), n));
-  return 1;
+/* [keys, lanes] of a head */
+static float *check_scores(lua_State *L, int arg, int64_t *keys,
+                           int64_t *lanes) {
+  float *s = check_matrix(L, arg, keys, lanes);
+  luaL_argcheck(L, *lanes % HEAD_LANES == 0, arg, "expected whole lanes");
+  return s;
 }
 
 
-/* softmax_again(s, scale, lse): exp(scale s - lse) */
-static int l_softmax_again(lua_State *L) {
-  int64_t n = tensor_count(check_plain(L, 1));
-  float *s = check_count(L, 1, n);
-  row_kernels()->softmax_again(s, number(L, 2), number(L, 3), n);
+/* softmax(s, lse) */
+static int l_softmax(lua_State *L) {
+  int64_t keys, lanes;
+  float *s = check_scores(L, 1, &keys, &lanes);
+  head_kernels()->softmax(s, check_count(L, 2, lanes), keys, lanes);
   return 0;
 }
 
 
-/* softmax_back(dp, p, scale) */
+/* softmax_again(s, lse) */
+static int l_softmax_again(lua_State *L) {
+  int64_t keys, lanes;
+  float *s = check_scores(L, 1, &keys, &lanes);
+  head_kernels()->softmax_again(s, check_count(L, 2, lanes), keys, lanes);
+  return 0;
+}
+
+
+/* softmax_back(dp, p, dropped, scale) */
 static int l_softmax_back(lua_State *L) {
-  int64_t n = tensor_count(check_plain(L, 1));
-  float *dp = check_count(L, 1, n), *p = check_count(L, 2, n);
-  row_kernels()->softmax_back(dp, p, number(L, 3), n);
+  int64_t keys, lanes;
+  float *dp = check_scores(L, 1, &keys, &lanes);
+  float *p = check_count(L, 2, keys * lanes);
+  float *dropped = check_count(L, 3, keys * lanes);
+  head_kernels()->softmax_back(dp, p, dropped, number(L, 4), keys, lanes);
   return 0;
 }
 
