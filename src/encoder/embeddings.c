@@ -58,8 +58,9 @@ void embeddings_forward(const Embeddings *e, const Batch *b,
   EmbeddingJob j = { .e = e, .b = b, .out = kept->normal,
                      .hidden = out->width };
   pool_run(b->sequences, gather_sequence, &j);
-  norm_forward(&e->norm, kept, &values, kept->normal, NULL, NULL,
-               &NO_DROPOUT);
+  norm_forward(&(NormForward){ .norm = &e->norm, .kept = *kept,
+                               .out = &values, .y = kept->normal,
+                               .d = &NO_DROPOUT });
   finish(d, out);
 }
 

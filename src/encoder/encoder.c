@@ -165,6 +165,13 @@ static uint32_t *take_units(float **at, size_t *n, int64_t units) {
 }
 
 
+/* rows of bf16 */
+static Bf16 *take_rounded(float **at, size_t *n, int64_t rows,
+                          int64_t width) {
+  return (Bf16 *)take_units(at, n, rows * bf16_step(width) / 2);
+}
+
+
 static int64_t larger(int64_t a, int64_t b) {
   return a > b ? a : b;
 }
@@ -183,9 +190,8 @@ static void take_operands(LayerScratch *s, float **at, size_t *n,
   if (scope != ALONE)
     s->arithmetic.weight = take_units(at, n, larger(qkv, larger(widest,
                                                                 output)));
-  if (bf16)
-    s->rounded = (Bf16 *)take_units(at, n, tokens *
-                          bf16_step(larger(QKV * hidden, inner)) / 2);
+  s->rounded = take_rounded(at, n, bf16 ? tokens : 0, QKV * hidden);
+  s->rounded_inner = take_rounded(at, n, bf16 ? tokens : 0, inner);
   s->dy = take_units(at, n, back ? panels_size(ELEMENT_BF16, hidden, tokens)
                                  : 0);
   s->wide = take_units(at, n, back ? larger(

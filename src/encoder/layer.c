@@ -3,11 +3,9 @@
 */
 #include "layer.h"
 
-#include "../base/pool.h"
 #include "attention.h"
 
 enum {
-  ROWS_A_TASK = 16,
   PIECE_ROWS = 2,       /* of a matrix that goes through act at once, */
   PIECE_COLUMNS = 512   /* and is rounded before it leaves L1 */
 };
@@ -20,10 +18,16 @@ static Matrix to_multiply(const LayerCall *c, float *values, int64_t width) {
 }
 
 
+/* one between the feed-forward layers: [tokens, intermediate] */
+static Matrix inner_to_multiply(const LayerCall *c, float *values) {
+  int64_t width = c->config->intermediate_size;
+  return (Matrix){ values, c->scratch->rounded_inner, NULL, c->batch->tokens,
+                   width, width };
+}
+
+
 /* the gradient of a linear layer's output */
-static Matrix gradient_for(const LayerCall *c, const Linear *l, float *values,
-                           int64_t width, uint32_t *panels) {
-  Matrix m = to_multiply(c, values, width);
+static Matrix gradient_for(const Linear *l, Matrix m, uint32_t *panels) {
   m.panels = l->weight->requires_grad ? panels : NULL;
   return m;
 }
@@ -80,22 +84,20 @@ static int64_t at_most(int64_t limit, int64_t n) {
 }
 
 
-static void activate_some(void *ctx, int64_t first, int64_t n) {
-  const ActivateJob *j = ctx;
-  int64_t width = j->out->width;
-  for (int64_t r = 0; r < n; r += PIECE_ROWS)
-    for (int64_t c = 0; c < width; c += PIECE_COLUMNS)
-      activate_piece(j, (Piece){ first + r, at_most(PIECE_ROWS, n - r),
-                                 c, at_most(PIECE_COLUMNS, width - c) });
+static void activate_pieces(void *ctx, Piece p) {
+  for (int64_t r = 0; r < p.rows; r += PIECE_ROWS)
+    for (int64_t c = 0; c < p.columns; c += PIECE_COLUMNS)
+      activate_piece(ctx, (Piece){ p.row + r, at_most(PIECE_ROWS, p.rows - r),
+                                   p.column + c,
+                                   at_most(PIECE_COLUMNS, p.columns - c) });
 }
 
 
 /* out = act(u), and in the backward dout *= act'(u) */
-static void activate(const LayerCall *c, const Matrix *out, float *u,
-                     const Matrix *dout) {
-  ActivateJob j = { c->config->hidden_act, u,
-                    tensor_f32(c->layer->intermediate.bias), out, dout };
-  pool_rows(c->batch->tokens, ROWS_A_TASK, activate_some, &j);
+static ActivateJob activate_job(const LayerCall *c, const Matrix *out,
+                                const Matrix *dout) {
+  return (ActivateJob){ c->config->hidden_act, c->kept->inner,
+                        tensor_f32(c->layer->intermediate.bias), out, dout };
 }
 
 /* }======== */
@@ -120,15 +122,11 @@ typedef struct BiasJob {
 } BiasJob;
 
 
-static void bias_some(void *ctx, int64_t first, int64_t n) {
+static void add_bias(void *ctx, Piece p) {
   const BiasJob *j = ctx;
-  row_kernels()->add_bias(j->y + first * j->width, j->bias, n, j->width);
-}
-
-
-static void add_bias(float *y, const Tensor *bias, int64_t rows) {
-  BiasJob j = { y, tensor_f32(bias), bias->shape.size[0] };
-  pool_rows(rows, ROWS_A_TASK, bias_some, &j);
+  float *y = j->y + p.row * j->width + p.column;
+  for (int64_t r = 0; r < p.rows; r++, y += j->width)
+    row_kernels()->add_bias(y, j->bias + p.column, 1, p.columns);
 }
 
 
@@ -140,16 +138,18 @@ static void attention_half(const LayerCall *c, float *x, const Matrix *h) {
   int64_t hidden = c->config->hidden_size;
   Matrix input = to_multiply(c, x, hidden);
   Matrix context = to_multiply(c, k->context, hidden);
-  float *y = k->attention_norm.normal;  /* [tokens, hidden] */
-  linear_product(&l->qkv, a, k->qkv, &input);
-  add_bias(k->qkv, l->qkv.bias, input.rows);
+  BiasJob bias = { k->qkv, tensor_f32(l->qkv.bias), QKV * hidden };
+  NormForward norm = {
+    .norm = &l->attention_norm, .kept = k->attention_norm, .out = h,
+    .y = k->attention_norm.normal, .residual = x,
+    .bias = tensor_f32(l->attention_output.bias),
+    .d = &c->dropout.attention_output };
+  Finish biased = { add_bias, &bias, false }, normal = norm_finish(&norm);
+  linear_product(&l->qkv, a, k->qkv, &input, &biased);
   Attention attention = attention_of(c);
   attention_forward(&attention, k->context);
   matrix_round_all(&context);
-  linear_product(&l->attention_output, a, y, &context);
-  norm_forward(&l->attention_norm, &k->attention_norm, h, y,
-               tensor_f32(l->attention_output.bias), x,
-               &c->dropout.attention_output);
+  linear_product(&l->attention_output, a, norm.y, &context, &normal);
 }
 
 
@@ -160,15 +160,18 @@ void layer_forward(const LayerCall *c, float *x, float *out) {
   const Arithmetic *a = &s->arithmetic;
   int64_t hidden = c->config->hidden_size;
   Matrix h = to_multiply(c, s->h, hidden);
-  Matrix g = to_multiply(c, s->g, c->config->intermediate_size);
+  Matrix g = inner_to_multiply(c, s->g);
   Matrix output = to_multiply(c, out, hidden);
-  float *y = k->output_norm.normal;  /* [tokens, hidden] */
+  ActivateJob act = activate_job(c, &g, NULL);
+  NormForward norm = {
+    .norm = &l->output_norm, .kept = k->output_norm, .out = &output,
+    .y = k->output_norm.normal, .residual = s->h,
+    .bias = tensor_f32(l->output.bias), .d = &c->dropout.output };
+  Finish active = { activate_pieces, &act, false };
+  Finish normal = norm_finish(&norm);
   attention_half(c, x, &h);
-  linear_product(&l->intermediate, a, k->inner, &h);
-  activate(c, &g, k->inner, NULL);
-  linear_product(&l->output, a, y, &g);
-  norm_forward(&l->output_norm, &k->output_norm, &output, y,
-               tensor_f32(l->output.bias), s->h, &c->dropout.output);
+  linear_product(&l->intermediate, a, k->inner, &h, &active);
+  linear_product(&l->output, a, norm.y, &g, &normal);
 }
 
 /* }======== */
@@ -185,14 +188,16 @@ static bool inner_back(const LayerCall *c, float *dx, const Matrix *dy) {
   int64_t inner = c->config->intermediate_size;
   bool inner_wanted = l->intermediate.weight->requires_grad;
   Matrix g = input_for(c, l->output.weight->requires_grad, s->g, inner);
-  Matrix dg = gradient_for(c, &l->intermediate, s->dg, inner, s->wide);
+  Matrix dg = gradient_for(&l->intermediate, inner_to_multiply(c, s->dg),
+                           s->wide);
   Matrix h = input_for(c, inner_wanted, s->h, c->config->hidden_size);
-  linear_back_input(&l->output, a, s->dg, false, dy);
-  activate(c, &g, k->inner, &dg);
+  ActivateJob act = activate_job(c, &g, &dg);
+  Finish active = { activate_pieces, &act, false };
+  linear_back_input(&l->output, a, s->dg, false, dy, &active);
   if (!linear_back(&l->output, a, dy, &g)) return false;
   norm_again(&l->attention_norm, &k->attention_norm, &h);
   if (!linear_back(&l->intermediate, a, &dg, &h)) return false;
-  linear_back_input(&l->intermediate, a, dx, true, &dg);
+  linear_back_input(&l->intermediate, a, dx, true, &dg, NULL);
   return true;
 }
 
@@ -201,7 +206,8 @@ static bool inner_back(const LayerCall *c, float *dx, const Matrix *dy) {
 static bool feed_forward_back(const LayerCall *c, float *dx) {
   const Layer *l = c->layer;
   const LayerScratch *s = c->scratch;
-  Matrix dy = gradient_for(c, &l->output, s->y, c->config->hidden_size,
+  Matrix dy = gradient_for(&l->output,
+                           to_multiply(c, s->y, c->config->hidden_size),
                            s->dy);
   return norm_back(&l->output_norm, &c->kept->output_norm, dx, &dy,
                    &c->dropout.output, c->batch->tokens) &&
@@ -217,14 +223,15 @@ static bool context_back(const LayerCall *c, float *dx) {
   const Arithmetic *a = &s->arithmetic;
   int64_t hidden = c->config->hidden_size;
   float *dcontext = s->h;  /* [tokens, hidden] */
-  Matrix dy = gradient_for(c, &l->attention_output, s->y, hidden, s->dy);
+  Matrix dy = gradient_for(&l->attention_output,
+                           to_multiply(c, s->y, hidden), s->dy);
   Matrix context = input_for(c, dy.panels != NULL, k->context, hidden);
   if (!norm_back(&l->attention_norm, &k->attention_norm, dx, &dy,
                  &c->dropout.attention_output, c->batch->tokens))
     return false;
   matrix_round_all(&context);
   if (!linear_back(&l->attention_output, a, &dy, &context)) return false;
-  linear_back_input(&l->attention_output, a, dcontext, false, &dy);
+  linear_back_input(&l->attention_output, a, dcontext, false, &dy, NULL);
   Attention attention = attention_of(c);
   attention_back(&attention, dcontext, s->dqkv);
   return true;
@@ -236,7 +243,8 @@ static Matrix part_gradient(const LayerCall *c, int i) {
   const LayerScratch *s = c->scratch;
   int64_t hidden = c->config->hidden_size;
   int64_t size = panels_size(ELEMENT_BF16, hidden, c->batch->tokens);
-  Matrix m = gradient_for(c, &c->layer->part[i], s->dqkv + i * hidden, hidden,
+  Matrix m = gradient_for(&c->layer->part[i],
+                          to_multiply(c, s->dqkv + i * hidden, hidden),
                           s->wide ? s->wide + i * size : NULL);
   m.rounded = NULL;
   m.stride = QKV * hidden;
@@ -257,7 +265,7 @@ static bool qkv_back(const LayerCall *c, float *dx, const Matrix *x,
   }
   if (!below) return true;
   matrix_round_all(&all);
-  linear_back_input(&l->qkv, &s->arithmetic, dx, true, &all);
+  linear_back_input(&l->qkv, &s->arithmetic, dx, true, &all, NULL);
   return true;
 }
 

@@ -50,8 +50,9 @@ typedef struct LayerScratch {
   float *dqkv;       /* [tokens, 3 hidden], backward only */
   int64_t lanes;     /* attention_lanes */
   float *attention;  /* [attention_scratch] */
-  Bf16 *rounded;     /* what the next product with a weight reads; NULL in
-                        fp32 */
+  /* what the next product with a weight reads; NULL in fp32: */
+  Bf16 *rounded;        /* [tokens, 3 hidden] */
+  Bf16 *rounded_inner;  /* [tokens, intermediate] */
   /* panels for the gradients of weights, in the backward in bf16: */
   uint32_t *dy;      /* of [tokens, hidden] */
   uint32_t *wide;    /* of dg, or of dQ, dK and dV */

@@ -87,16 +87,17 @@ static const uint32_t *forward_panels(const Linear *l, const Arithmetic *a) {
 
 
 void linear_product(const Linear *l, const Arithmetic *a, float *y,
-                    const Matrix *x) {
+                    const Matrix *x, const Finish *f) {
   int64_t out = outputs(l), in = inputs(l);
   if (is_ours(l, a->precision)) {
     const void *left = x->rounded ? (const void *)x->rounded : x->values;
     product_rows(element_of(a->precision), y, false, left,
-                 forward_panels(l, a), x->rows, out, in);
+                 forward_panels(l, a), x->rows, out, in, f);
+    return;
   }
-  else
-    gemm(false, true, x->rows, out, in, 1, x->values, in,
-         tensor_f32(l->weight), in, 0, y, out);
+  gemm(false, true, x->rows, out, in, 1, x->values, in,
+       tensor_f32(l->weight), in, 0, y, out);
+  product_finish(x->rows, out, f);
 }
 
 
@@ -134,19 +135,21 @@ bool linear_back(const Linear *l, const Arithmetic *a, const Matrix *dy,
 
 
 void linear_back_input(const Linear *l, const Arithmetic *a, float *dx,
-                       bool add, const Matrix *dy) {
+                       bool add, const Matrix *dy, const Finish *f) {
   int64_t out = outputs(l), in = inputs(l);
   const float *w = tensor_f32(l->weight);
   if (a->precision == PRECISION_BF16) {
     product_pack_columns(a->weight, w, in, out);
     product_rows(ELEMENT_BF16, dx, add, dy->rounded, a->weight, dy->rows, in,
-                 out);
+                 out, f);
   }
   else if (is_ours(l, a->precision))
-    product_plain(dx, add, dy->values, w, dy->rows, in, out);
-  else
+    product_plain(dx, add, dy->values, w, dy->rows, in, out, f);
+  else {
     gemm(false, false, dy->rows, in, out, 1, dy->values, out, w, in, add, dx,
          in);
+    product_finish(dy->rows, in, f);
+  }
 }
 
 /* }======== */

@@ -50,17 +50,17 @@ void linear_unpack(Linear *l);  /* forgets the panels */
 /* units that panels of a weight [out, in] take */
 int64_t linear_units(Precision p, int64_t out, int64_t in);
 
-/* y = x W', the bias left to whoever reads y next */
+/* y = x W', then f: the bias is left to it, or to whoever reads y next */
 void linear_product(const Linear *l, const Arithmetic *a, float *y,
-                    const Matrix *x);
+                    const Matrix *x, const Finish *f);
 
 /* adds to the gradients that are wanted; false: no memory */
 bool linear_back(const Linear *l, const Arithmetic *a, const Matrix *dy,
                  const Matrix *x);
 
-/* dx = dy W, or dx += dy W */
+/* dx = dy W, or dx += dy W, then f */
 void linear_back_input(const Linear *l, const Arithmetic *a, float *dx,
-                       bool add, const Matrix *dy);
+                       bool add, const Matrix *dy, const Finish *f);
 
 #pragma GCC visibility pop
 

@@ -8,24 +8,31 @@
 #include "../base/pool.h"
 #include "gradient.h"
 
-enum { ROWS_A_TASK = 32 };
+enum {
+  ROWS_A_TASK = 32,
+  ROWS_AT_ONCE = 4   /* stay in L1 from step to step; even, as a Piece has */
+};
 
 typedef struct NormJob {
-  LayerNormRows rows;     /* from row 0 */
+  const LayerNorm *norm;
+  const NormKept *kept;
   const Matrix *out;      /* [count, width] forward; dy backward, or NULL */
-  float *z;               /* [count, width] y forward, dout and dz backward */
-  const float *bias;      /* [width] or NULL */
-  const float *residual;  /* [count, width] or NULL */
+  float *z;               /* [count, width] backward: dout and dz */
   const Dropout *d;
   int64_t count, width;
 } NormJob;
 
 
-static LayerNormRows rows_from(const NormJob *j, int64_t row) {
-  LayerNormRows r = j->rows;
-  r.normal += row * j->width;
-  r.inverse += row;
-  return r;
+static int64_t width_of(const LayerNorm *norm) {
+  return norm->weight->shape.size[0];
+}
+
+
+static LayerNormRows rows_from(const LayerNorm *norm, const NormKept *kept,
+                               int64_t row) {
+  return (LayerNormRows){
+    tensor_f32(norm->weight), tensor_f32(norm->bias), norm->eps,
+    kept->normal + row * width_of(norm), kept->inverse + row };
 }
 
 
@@ -38,45 +45,50 @@ static void drop_some(const Dropout *d, float *x, int64_t first, int64_t n,
 }
 
 
-static void forward_some(void *ctx, int64_t first, int64_t n) {
-  const NormJob *j = ctx;
+/* n rows, a few at a time */
+static void by_few(PoolRows task, void *ctx, int64_t first, int64_t n) {
+  for (int64_t end = first + n; first < end; first += ROWS_AT_ONCE)
+    task(ctx, first, end - first < ROWS_AT_ONCE ? end - first
+                                                : ROWS_AT_ONCE);
+}
+
+
+/* {======== forward ======== */
+
+static void forward_few(void *ctx, int64_t first, int64_t n) {
+  const NormForward *f = ctx;
   const RowKernels *k = row_kernels();
-  int64_t at = first * j->width;
-  LayerNormRows rows = rows_from(j, first);
-  if (j->bias != NULL) k->add_bias(j->z + at, j->bias, n, j->width);
-  drop_some(j->d, j->z, first, n, j->width);
-  if (j->residual != NULL)
-    k->add_scaled(j->z + at, j->residual + at, 1, n * j->width);
-  k->layer_norm(j->out->values + at, j->z + at, &rows, n, j->width);
-  matrix_round_rows(j->out, first, n);
+  int64_t width = width_of(f->norm), at = first * width;
+  LayerNormRows rows = rows_from(f->norm, &f->kept, first);
+  if (f->bias != NULL) k->add_bias(f->y + at, f->bias, n, width);
+  drop_some(f->d, f->y, first, n, width);
+  if (f->residual != NULL)
+    k->add_scaled(f->y + at, f->residual + at, 1, n * width);
+  k->layer_norm(f->out->values + at, f->y + at, &rows, n, width);
+  matrix_round_rows(f->out, first, n);
 }
 
 
-static NormJob job_of(const LayerNorm *norm, const NormKept *kept,
-                      int64_t rows) {
-  return (NormJob){
-    .rows = { tensor_f32(norm->weight), tensor_f32(norm->bias), norm->eps,
-              kept->normal, kept->inverse },
-    .count = rows, .width = norm->weight->shape.size[0] };
+static void forward_piece(void *ctx, Piece p) {
+  by_few(forward_few, ctx, p.row, p.rows);
 }
 
 
-void norm_forward(const LayerNorm *norm, const NormKept *kept,
-                  const Matrix *out, float *y, const float *bias,
-                  const float *residual, const Dropout *d) {
-  NormJob j = job_of(norm, kept, out->rows);
-  j.out = out;
-  j.z = y;
-  j.bias = bias;
-  j.residual = residual;
-  j.d = d;
-  pool_rows(out->rows, ROWS_A_TASK, forward_some, &j);
+Finish norm_finish(NormForward *n) {
+  return (Finish){ forward_piece, n, true };
+}
+
+
+void norm_forward(const NormForward *n) {
+  NormForward job = *n;
+  Finish f = norm_finish(&job);
+  product_finish(n->out->rows, width_of(n->norm), &f);
 }
 
 
 static void again_some(void *ctx, int64_t first, int64_t n) {
   const NormJob *j = ctx;
-  LayerNormRows rows = rows_from(j, first);
+  LayerNormRows rows = rows_from(j->norm, j->kept, first);
   row_kernels()->layer_norm_again(j->out->values + first * j->width, &rows,
                                   n, j->width);
   matrix_round_rows(j->out, first, n);
@@ -85,16 +97,20 @@ static void again_some(void *ctx, int64_t first, int64_t n) {
 
 void norm_again(const LayerNorm *norm, const NormKept *kept,
                 const Matrix *out) {
-  NormJob j = job_of(norm, kept, out->rows);
-  j.out = out;
+  NormJob j = { .norm = norm, .kept = kept, .out = out, .count = out->rows,
+                .width = width_of(norm) };
   pool_rows(out->rows, ROWS_A_TASK, again_some, &j);
 }
 
+/* }======== */
 
-static void back_some(void *ctx, int64_t first, int64_t n) {
+
+/* {======== backward ======== */
+
+static void back_few(void *ctx, int64_t first, int64_t n) {
   const NormJob *j = ctx;
   int64_t at = first * j->width;
-  LayerNormRows rows = rows_from(j, first);
+  LayerNormRows rows = rows_from(j->norm, j->kept, first);
   row_kernels()->layer_norm_back(j->z + at, j->z + at, &rows, n, j->width);
   if (j->out == NULL) return;
   float *dy = j->out->values;
@@ -104,12 +120,18 @@ static void back_some(void *ctx, int64_t first, int64_t n) {
 }
 
 
+static void back_some(void *ctx, int64_t first, int64_t n) {
+  by_few(back_few, ctx, first, n);
+}
+
+
 /* the gradients of weight and bias, while z still is dout */
-static bool back_parameters(const LayerNorm *norm, const NormJob *j) {
+static bool back_parameters(const NormJob *j) {
+  const LayerNorm *norm = j->norm;
   if (norm->weight->requires_grad) {
     float *dw = gradient_of(norm->weight);  /* [width] */
     if (dw == NULL) return false;
-    gradient_columns(dw, j->z, j->rows.normal, j->count, j->width, j->width);
+    gradient_columns(dw, j->z, j->kept->normal, j->count, j->width, j->width);
   }
   if (norm->bias->requires_grad) {
     float *db = gradient_of(norm->bias);    /* [width] */
@@ -122,14 +144,13 @@ static bool back_parameters(const LayerNorm *norm, const NormJob *j) {
 
 bool norm_back(const LayerNorm *norm, const NormKept *kept, float *dz,
                const Matrix *dy, const Dropout *d, int64_t rows) {
-  NormJob j = job_of(norm, kept, rows);
-  j.out = dy;
-  j.z = dz;
-  j.d = d;
-  if (!back_parameters(norm, &j)) return false;
+  NormJob j = { norm, kept, dy, dz, d, rows, width_of(norm) };
+  if (!back_parameters(&j)) return false;
   pool_rows(rows, ROWS_A_TASK, back_some, &j);
   return true;
 }
+
+/* }======== */
 
 
 static void dropout_some(void *ctx, int64_t first, int64_t n) {

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../kernel/product.h"
 #include "../kernel/rows.h"
 #include "../tensor/tensor.h"
 #include "matrix.h"
@@ -29,11 +30,21 @@ typedef struct NormKept {
   float *inverse;  /* [rows] */
 } NormKept;
 
-/* out = LayerNorm(residual + dropout(y + bias)). bias or residual may be
-   NULL; y is used up unless it is kept->normal. */
-void norm_forward(const LayerNorm *norm, const NormKept *kept,
-                  const Matrix *out, float *y, const float *bias,
-                  const float *residual, const Dropout *d);
+/* out = LayerNorm(residual + dropout(y + bias)) */
+typedef struct NormForward {
+  const LayerNorm *norm;
+  NormKept kept;
+  const Matrix *out;
+  float *y;               /* [rows, width], used up unless kept.normal */
+  const float *bias;      /* [width] or NULL */
+  const float *residual;  /* [rows, width] or NULL */
+  const Dropout *d;
+} NormForward;
+
+void norm_forward(const NormForward *n);
+
+/* the same of each piece of a product that makes y */
+Finish norm_finish(NormForward *n);
 
 /* the same output again */
 void norm_again(const LayerNorm *norm, const NormKept *kept,

@@ -28,12 +28,12 @@ static void make_fp32(const Operands *o) {
 
 
 static void make_plain(const Operands *o) {  /* b is taken as [K, N] */
-  product_plain(o->c, false, o->a, o->b, M, N, K);
+  product_plain(o->c, false, o->a, o->b, M, N, K, NULL);
 }
 
 
 static void make_bf16(const Operands *o) {
-  product_rows(ELEMENT_BF16, o->c, false, o->rows, o->panels, M, N, K);
+  product_rows(ELEMENT_BF16, o->c, false, o->rows, o->panels, M, N, K, NULL);
 }
 
 

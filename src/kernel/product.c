@@ -25,6 +25,7 @@ typedef struct Product {
   int64_t m, n, units;
   int64_t piece;        /* units summed before c is written */
   int64_t block, group, across;  /* group: panels; across: groups in a row */
+  const Finish *finish;          /* or NULL */
 } Product;
 
 typedef struct Packing {
@@ -144,11 +145,24 @@ static void product_panel(const Product *p, int64_t block, int64_t panel) {
 }
 
 
+static void finish_piece(const Finish *f, Piece p) {
+  if (f == NULL) return;
+  ClockPart before = clock_enter(CLOCK_ELEMENTWISE);
+  f->piece(f->ctx, p);
+  clock_leave(before);
+}
+
+
 static void product_task(void *ctx, int64_t i) {
   const Product *p = ctx;
-  int64_t panel = i % p->across * p->group;
-  int64_t end = least(panel + p->group, panel_count(p->n));
-  for (; panel < end; panel++) product_panel(p, i / p->across, panel);
+  int64_t first = i % p->across * p->group, row = i / p->across * p->block;
+  int64_t end = least(first + p->group, panel_count(p->n));
+  for (int64_t panel = first; panel < end; panel++)
+    product_panel(p, i / p->across, panel);
+  int64_t column = first * PANEL_COLUMNS;
+  finish_piece(p->finish, (Piece){ row, least(p->block, p->m - row), column,
+                                   least(end * PANEL_COLUMNS, p->n) -
+                                   column });
 }
 
 
@@ -159,39 +173,61 @@ static void multiply(Product *p) {
 }
 
 
-/* an even number of blocks of about BLOCK_ROWS: two threads end together */
+/* an even number of blocks of about BLOCK_ROWS: two threads end together;
+   each of an even number of rows, as a piece has */
 static int64_t block_rows(int64_t m) {
   int64_t blocks = (pieces(m, BLOCK_ROWS) + 1) / 2 * 2;
-  return m > 0 ? pieces(m, blocks) : 1;
+  return m > 0 ? (pieces(m, blocks) + 1) / 2 * 2 : 2;
 }
 
 
 /* c (+)= a b: the rows of a, each `step` units */
 static void multiply_rows(Element e, float *c, bool add, const void *a,
                           int64_t step, Operand b, int64_t b_panel,
-                          int64_t m, int64_t n, int64_t k) {
+                          int64_t m, int64_t n, int64_t k, const Finish *f) {
   int64_t block = block_rows(m), units = panel_units(e, k);
   Product p = {
     .element = e, .c = c, .add = add, .a = { a, step, 1 }, .b = b,
     .a_block = block * step, .b_panel = b_panel,
     .m = m, .n = n, .units = units, .piece = units,
-    .block = block, .group = BLOCK_PANELS };
+    .block = block, .finish = f,
+    .group = f && f->whole ? panel_count(n) : BLOCK_PANELS };
   multiply(&p);
 }
 
 
 void product_rows(Element e, float *c, bool add, const void *a,
-                  const uint32_t *panels, int64_t m, int64_t n, int64_t k) {
+                  const uint32_t *panels, int64_t m, int64_t n, int64_t k,
+                  const Finish *f) {
   int64_t step = e == ELEMENT_BF16 ? bf16_step(k) / 2 : k;
   multiply_rows(e, c, add, a, step, (Operand){ panels, 1, PANEL_COLUMNS },
-                panel_size(e, k), m, n, k);
+                panel_size(e, k), m, n, k, f);
 }
 
 
 void product_plain(float *c, bool add, const float *a, const float *b,
-                   int64_t m, int64_t n, int64_t k) {
+                   int64_t m, int64_t n, int64_t k, const Finish *f) {
   multiply_rows(ELEMENT_FP32, c, add, a, k,
-                (Operand){ (const void *)b, 1, n }, PANEL_COLUMNS, m, n, k);
+                (Operand){ (const void *)b, 1, n }, PANEL_COLUMNS, m, n, k,
+                f);
+}
+
+
+typedef struct FinishJob {
+  const Finish *finish;
+  int64_t columns;
+} FinishJob;
+
+
+static void finish_some(void *ctx, int64_t first, int64_t n) {
+  const FinishJob *j = ctx;
+  finish_piece(j->finish, (Piece){ first, n, 0, j->columns });
+}
+
+
+void product_finish(int64_t m, int64_t n, const Finish *f) {
+  FinishJob j = { f, n };
+  if (f != NULL) pool_rows(m, ROUND_ROWS, finish_some, &j);
 }
 
 

@@ -44,14 +44,28 @@ typedef struct Piece {
 void product_pack_piece(uint32_t *panels, int64_t depth, Piece p,
                         const float *x, int64_t stride);
 
+/* What is done to each piece of c when its sums are complete, by the thread
+   that made them, while they are in the cache. With `whole` a piece is whole
+   rows, and then it may write where a's same rows lie: nobody else reads
+   them. It counts as CLOCK_ELEMENTWISE. */
+typedef struct Finish {
+  void (*piece)(void *ctx, Piece p);
+  void *ctx;
+  bool whole;
+} Finish;
+
 /* c (+)= a b, c [m, n]; a [m, k], and packed panels of b with n columns and
-   depth k. bf16: a is from product_round. */
+   depth k. bf16: a is from product_round. f: may be NULL */
 void product_rows(Element e, float *c, bool add, const void *a,
-                  const uint32_t *panels, int64_t m, int64_t n, int64_t k);
+                  const uint32_t *panels, int64_t m, int64_t n, int64_t k,
+                  const Finish *f);
 
 /* c (+)= a b in float32, b [k, n] as it lies; n in whole panels */
 void product_plain(float *c, bool add, const float *a, const float *b,
-                   int64_t m, int64_t n, int64_t k);
+                   int64_t m, int64_t n, int64_t k, const Finish *f);
+
+/* the same for a c that was made otherwise */
+void product_finish(int64_t m, int64_t n, const Finish *f);
 
 /* c += a' b, c [m, n]: bf16 panels of a with m columns, of b with n, both of
    this depth */
