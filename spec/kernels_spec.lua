@@ -1,9 +1,10 @@
 local core = require "lunula.core"
 local kernels = require "spec.support.kernels"
 local run = require "spec.support.run"
+local shell = require "lunula.shell"
 local tensor = require "lunula.tensor"
 
-local LEVELS = { "scalar", "avx2", "avx512" }
+local LEVELS = { "scalar", "neon", "avx2", "avx512" }
 
 describe("the row kernels", function()
   it("keep to their stated errors", function()
@@ -15,11 +16,35 @@ describe("the row kernels", function()
       local said, code, errors = run.lua(
         "io.write(require 'spec.support.kernels'.wrong() or 'nothing')",
         { "LUNULA_CPU=" .. level })
-      if errors:find("this processor has", 1, true) then return end
+      if errors:find("not of this processor", 1, true) then return end
       assert.are.equal("nothing", said, errors)
       assert.are.equal(0, code)
     end)
   end
+
+  it("are not those of another processor, nor of none", function()
+    local function complaint(level)
+      local _, code, errors = run.lua("require 'lunula.core'",
+        { "LUNULA_CPU=" .. level })
+      assert.are_not.equal(0, code)
+      return errors
+    end
+    local machine = shell.run({ "uname", "-m" })
+    local other = machine:find "x86" and "neon" or "avx2"
+    assert.matches("LUNULA_CPU=" .. other .. ": not of this processor, "
+      .. "which has %w+ at most", complaint(other))
+    assert.matches("LUNULA_CPU=sse: expected scalar, neon, avx2, avx512 or "
+      .. "avx512bf16", complaint "sse")
+  end)
+
+  it("step without a gradient by no more than they are given", function()
+    local one = tensor.ones { 1 }
+    core.kernels.step_without_gradient(one, one, one)
+    assert.are.equal(1, one:item())
+    assert.has_error(function()
+      core.kernels.step(one, one, one, one, { rate = 1 })
+    end)
+  end)
 
   it("drop about as much as was asked for, and scale the rest", function()
     local x = tensor.ones { 100003 }

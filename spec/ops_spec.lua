@@ -321,6 +321,21 @@ describe("dropout", function()
       ones:dropout(0.5, 1, 2, 3):slice(1, 1, 7):totable())
   end)
 
+  it("draws as the encoder does, from any position", function()
+    local core = require "lunula.core"
+    local stream = tensor.ones { 700 }
+    core.kernels.dropout(stream, 0.3, 5, 6)
+    for _, position in ipairs { 0, 1, 127, 128, 200 } do
+      for _, n in ipairs { 1, 28, 128, 129, 500 } do
+        assert.are.same(stream:slice(1, position + 1, position + n):totable(),
+          tensor.ones({ n }):dropout(0.3, 5, 6, position):totable())
+      end
+    end
+    local t = tensor.normal({ 5, 7 }):transpose(1, 2)
+    assert.are.same(t:contiguous():dropout(0.3, 5, 6, 3):totable(),
+      t:dropout(0.3, 5, 6, 3):totable())
+  end)
+
   it("takes no p that is 1 as a float", function()
     local almost = 1 - 1e-12
     assert.has_error(function() x:dropout(almost) end)

@@ -8,6 +8,7 @@
 
 static const char *const NAMES[CPU_LEVELS] = {
   [CPU_SCALAR] = "scalar",
+  [CPU_NEON]   = "neon",
   [CPU_AVX2]   = "avx2",
   [CPU_AVX512] = "avx512",
   [CPU_AVX512BF16] = "avx512bf16",
@@ -18,20 +19,46 @@ static const char *const NAMES[CPU_LEVELS] = {
 static int found = 0;
 
 
-static CpuLevel best_level(void) {
 #if defined(__x86_64__)
+static bool has_avx2(void) {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+
+static bool has_avx512(void) {
+  return has_avx2() && __builtin_cpu_supports("avx512f") &&
+         __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl");
+}
+
+
+static bool has(int level) {
   __builtin_cpu_init();
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
-    return CPU_SCALAR;
-  if (!__builtin_cpu_supports("avx512f") ||
-      !__builtin_cpu_supports("avx512bw") ||
-      !__builtin_cpu_supports("avx512dq") ||
-      !__builtin_cpu_supports("avx512vl"))
-    return CPU_AVX2;
-  return __builtin_cpu_supports("avx512bf16") ? CPU_AVX512BF16 : CPU_AVX512;
+  switch (level) {
+    case CPU_SCALAR:     return true;
+    case CPU_AVX2:       return has_avx2();
+    case CPU_AVX512:     return has_avx512();
+    case CPU_AVX512BF16: return has_avx512() &&
+                                __builtin_cpu_supports("avx512bf16");
+    default:             return false;
+  }
+}
+#elif defined(__aarch64__)
+static bool has(int level) {
+  return level == CPU_SCALAR || level == CPU_NEON;
+}
 #else
-  return CPU_SCALAR;
+static bool has(int level) {
+  return level == CPU_SCALAR;
+}
 #endif
+
+
+static int best_level(void) {
+  int l = CPU_LEVELS - 1;
+  while (!has(l)) l--;
+  return l;
 }
 
 
@@ -42,28 +69,27 @@ static int level_named(const char *name) {
 }
 
 
-static bool choose(CpuLevel *level, Error *e) {
+static bool choose(int *level, Error *e) {
   const char *asked = getenv("LUNULA_CPU");
-  CpuLevel best = best_level();
-  *level = best;
+  *level = best_level();
   if (asked == NULL || *asked == '\0') return true;
   int l = level_named(asked);
   if (l < 0)
-    return error_set(e, "LUNULA_CPU=%s: expected scalar, avx2, avx512 or "
-                     "avx512bf16", asked);
-  if (l > (int)best)
-    return error_set(e, "LUNULA_CPU=%s: this processor has %s at most",
-                     asked, NAMES[best]);
-  *level = (CpuLevel)l;
+    return error_set(e, "LUNULA_CPU=%s: expected scalar, neon, avx2, avx512 "
+                     "or avx512bf16", asked);
+  if (!has(l))
+    return error_set(e, "LUNULA_CPU=%s: not of this processor, which has %s "
+                     "at most", asked, NAMES[*level]);
+  *level = l;
   return true;
 }
 
 
 bool cpu_detect(Error *e) {
-  CpuLevel level;
+  int level;
   if (__atomic_load_n(&found, __ATOMIC_ACQUIRE) != 0) return true;
   if (!choose(&level, e)) return false;
-  __atomic_store_n(&found, (int)level + 1, __ATOMIC_RELEASE);
+  __atomic_store_n(&found, level + 1, __ATOMIC_RELEASE);
   return true;
 }
 

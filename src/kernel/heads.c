@@ -5,14 +5,8 @@
 #include "heads.h"
 
 #include <string.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
-#include "../base/cpu.h"
-
-#define JOIN_(a, b)  a##_##b
-#define JOIN(a, b)  JOIN_(a, b)
+#include "levels.h"
 
 #define LEVEL    scalar
 #define WIDTH    4
@@ -27,13 +21,15 @@
 #include "heads_impl.h"
 #undef LEVEL
 #undef WIDTH
+#undef VECTORS
 #undef TARGET
 #undef LARGER
 
 #if defined(__x86_64__)
 #define LEVEL    avx2
 #define WIDTH    8
-#define TARGET   __attribute__((target("avx2,fma")))
+#define VECTORS  2
+#define TARGET   TARGET_AVX2
 #define LARGER(a, b)  ((V)_mm256_max_ps((__m256)(a), (__m256)(b)))
 #include "heads_impl.h"
 #undef LEVEL
@@ -45,8 +41,21 @@
 #define LEVEL    avx512
 #define WIDTH    16
 #define VECTORS  4
-#define TARGET   __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#define TARGET   TARGET_AVX512
 #define LARGER(a, b)  ((V)_mm512_max_ps((__m512)(a), (__m512)(b)))
+#include "heads_impl.h"
+#undef LEVEL
+#undef WIDTH
+#undef VECTORS
+#undef TARGET
+#undef LARGER
+
+#elif defined(__aarch64__)
+#define LEVEL    neon
+#define WIDTH    4
+#define VECTORS  4
+#define TARGET
+#define LARGER(a, b)  ((V)vmaxq_f32((float32x4_t)(a), (float32x4_t)(b)))
 #include "heads_impl.h"
 #undef LEVEL
 #undef WIDTH
@@ -57,13 +66,7 @@
 
 
 const HeadKernels *head_kernels(void) {
-  static const HeadKernels *const kernels[CPU_LEVELS] = {
-    [CPU_SCALAR]     = &kernels_scalar,
-#if defined(__x86_64__)
-    [CPU_AVX2]       = &kernels_avx2,
-    [CPU_AVX512]     = &kernels_avx512,
-    [CPU_AVX512BF16] = &kernels_avx512,
-#endif
-  };
+  static const HeadKernels *const kernels[CPU_LEVELS] =
+    KERNEL_TABLE(avx512);
   return kernels[cpu_level()];
 }

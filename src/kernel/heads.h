@@ -48,15 +48,16 @@ typedef struct HeadKernels {
                   int64_t ldb, int64_t rows, int64_t columns, int64_t depth);
 
   /* s [keys, lanes] = softmax(s) of each column, lse [lanes] = log sum
-     exp(s). For |s| <= 32 within 48 ULP: the rounded differences are what is
-     exact to 1. -inf gives at most 2^-126. */
+     exp(s). An s that is d <= 64 below the largest gives its probability
+     within d + 2 sqrt(keys) ULP: differences are rounded, and so are sums. lse
+     is within 1/2 ULP and sqrt(keys) 2^-23. -inf gives at most 2^-126. */
   void (*softmax)(float *s, float *lse, int64_t keys, int64_t lanes);
-  /* the same probabilities from the raw s and lse: exp(s - lse), within 2 ULP
-     for exponents of -87 to 88, 2^-126 below */
+  /* the same probabilities from the raw s and lse: exp(s - lse), within 1.5
+     ULP for exponents of -87 to 88, 2^-126 below */
   void (*softmax_again)(float *s, const float *lse, int64_t keys,
                         int64_t lanes);
   /* from p, what dropout made of p, and dp, the gradient of the latter:
-     dp = scale * (dp * dropped - p * sum(dp * dropped)), within 2^-20 of the
+     dp = scale * (dp * dropped - p * sum(dp * dropped)), within 2^-21 of the
      largest scale * p * dp where nothing is dropped */
   void (*softmax_back)(float *dp, const float *p, const float *dropped,
                        float scale, int64_t keys, int64_t lanes);

@@ -4,7 +4,7 @@
 **   WIDTH    floats in a vector, HEAD_LANES or a divisor of it
 **   VECTORS  of a tile of a product: ROWS x VECTORS sums stay in registers
 **   TARGET   the attribute that lets the compiler use it
-**   LARGER(a, b)   the larger of each lane; b where one is not a number
+**   LARGER(a, b)   the larger of each lane, where both are numbers
 */
 
 #define FN(name)  JOIN(name, LEVEL)

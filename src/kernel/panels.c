@@ -6,14 +6,8 @@
 
 #include <math.h>
 #include <string.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
-#include "../base/cpu.h"
-
-#define JOIN_(a, b)  a##_##b
-#define JOIN(a, b)  JOIN_(a, b)
+#include "levels.h"
 
 enum {
   PIECE = 64,       /* of a row, rounded at once; even */
@@ -84,7 +78,7 @@ static inline float bits_float(uint32_t u) {
 #define WIDTH    8
 #define ROWS     6
 #define VECTORS  2
-#define TARGET   __attribute__((target("avx2,fma")))
+#define TARGET   TARGET_AVX2
 #define DOT(sum, a, b) \
   ((sum) = (V)_mm256_fmadd_ps( \
      (__m256)_mm256_set1_epi32((int)EVEN(a)), (__m256)EVEN(b), \
@@ -102,7 +96,7 @@ static inline float bits_float(uint32_t u) {
 #define WIDTH    16
 #define ROWS     6
 #define VECTORS  4
-#define TARGET   __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#define TARGET   TARGET_AVX512
 #define DOT(sum, a, b) \
   ((sum) = (V)_mm512_fmadd_ps( \
      (__m512)_mm512_set1_epi32((int)EVEN(a)), (__m512)EVEN(b), \
@@ -114,8 +108,7 @@ static inline float bits_float(uint32_t u) {
 #undef DOT
 
 #define LEVEL    avx512bf16
-#define TARGET \
-  __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
+#define TARGET   TARGET_AVX512BF16
 #define DOT(sum, a, b) \
   ((sum) = (V)_mm512_dpbf16_ps((__m512)(sum), \
                                (__m512bh)_mm512_set1_epi32((int)(a)), \
@@ -143,17 +136,31 @@ __m512i interleave(__m512bh v) {
 #undef PAIR
 #undef HALF
 
+#elif defined(__aarch64__)
+
+#define LEVEL    neon
+#define WIDTH    4
+#define ROWS     4  /* the sums and both floats of a row of pairs: 24 of 32 */
+#define VECTORS  4
+#define TARGET
+#define DOT(sum, a, b) \
+  ((sum) = (V)vfmaq_n_f32( \
+     vfmaq_n_f32((float32x4_t)(sum), (float32x4_t)ODD(b), \
+                 bits_float(ODD(a))), \
+     (float32x4_t)EVEN(b), bits_float(EVEN(a))))
+#include "panels_impl.h"
+#undef LEVEL
+#undef WIDTH
+#undef ROWS
+#undef VECTORS
+#undef TARGET
+#undef DOT
+
 #endif
 
 
 const PanelKernels *panel_kernels(void) {
-  static const PanelKernels *const kernels[CPU_LEVELS] = {
-    [CPU_SCALAR]     = &kernels_scalar,
-#if defined(__x86_64__)
-    [CPU_AVX2]       = &kernels_avx2,
-    [CPU_AVX512]     = &kernels_avx512,
-    [CPU_AVX512BF16] = &kernels_avx512bf16,
-#endif
-  };
+  static const PanelKernels *const kernels[CPU_LEVELS] =
+    KERNEL_TABLE(avx512bf16);
   return kernels[cpu_level()];
 }

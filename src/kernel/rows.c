@@ -6,14 +6,8 @@
 
 #include <math.h>
 #include <string.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
-#include "../base/cpu.h"
-
-#define JOIN_(a, b)  a##_##b
-#define JOIN(a, b)  JOIN_(a, b)
+#include "levels.h"
 
 #define LEVEL  scalar
 #define LOAD_PART(p, n, fill)  FN(copy_part)(p, n, fill)
@@ -48,7 +42,7 @@
                    _mm256_castsi256_ps(FIRST(n)))
 #define STORE_PART(p, n, v)  _mm256_maskstore_ps(p, FIRST(n), (__m256)(v))
 #define WIDTH  8
-#define TARGET  __attribute__((target("avx2,fma")))
+#define TARGET  TARGET_AVX2
 #define MULTIPLY_EVEN(a, b) \
   _mm256_mul_epu32((__m256i)(a), _mm256_set1_epi32((int)(b)))
 #define SQRT(v)  _mm256_sqrt_ps((__m256)(v))
@@ -60,7 +54,6 @@
 #undef SQRT
 #undef LOAD_PART
 #undef STORE_PART
-
 #undef FIRST
 
 #define LEVEL  avx512
@@ -69,8 +62,7 @@
   _mm512_mask_loadu_ps((__m512)(fill), FIRST(n), p)
 #define STORE_PART(p, n, v)  _mm512_mask_storeu_ps(p, FIRST(n), (__m512)(v))
 #define WIDTH  16
-#define TARGET \
-  __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
+#define TARGET  TARGET_AVX512
 #define MULTIPLY_EVEN(a, b) \
   _mm512_mul_epu32((__m512i)(a), _mm512_set1_epi32((int)(b)))
 #define SQRT(v)  _mm512_sqrt_ps((__m512)(v))
@@ -83,17 +75,29 @@
 #undef LOAD_PART
 #undef STORE_PART
 #undef FIRST
+
+#elif defined(__aarch64__)
+#define LEVEL  neon
+#define LOAD_PART(p, n, fill)  FN(copy_part)(p, n, fill)
+#define STORE_PART(p, n, v)    memcpy(p, &(v), (size_t)(n) * sizeof *(p))
+#define WIDTH  4
+#define TARGET
+#define MULTIPLY_EVEN(a, b) \
+  vmull_u32(vmovn_u64((uint64x2_t)(a)), vdup_n_u32(b))
+#define SQRT(v)  vsqrtq_f32((float32x4_t)(v))
+#include "rows_impl.h"
+#undef LEVEL
+#undef WIDTH
+#undef TARGET
+#undef MULTIPLY_EVEN
+#undef SQRT
+#undef LOAD_PART
+#undef STORE_PART
 #endif
 
 
 const RowKernels *row_kernels(void) {
-  static const RowKernels *const kernels[CPU_LEVELS] = {
-    [CPU_SCALAR] = &kernels_scalar,
-#if defined(__x86_64__)
-    [CPU_AVX2]   = &kernels_avx2,
-    [CPU_AVX512] = &kernels_avx512,
-    [CPU_AVX512BF16] = &kernels_avx512,
-#endif
-  };
+  static const RowKernels *const kernels[CPU_LEVELS] =
+    KERNEL_TABLE(avx512);
   return kernels[cpu_level()];
 }

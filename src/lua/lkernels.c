@@ -186,6 +186,55 @@ static int l_column_products(lua_State *L) {
 }
 
 
+static float field(lua_State *L, int arg, const char *name) {
+  lua_getfield(L, arg, name);
+  if (!lua_isnumber(L, -1))
+    luaL_error(L, "argument %d: %s: expected a number", arg, name);
+  float x = (float)lua_tonumber(L, -1);
+  lua_pop(L, 1);
+  return x;
+}
+
+
+/* a table with the fields of StepNumbers */
+static StepNumbers check_numbers(lua_State *L, int arg) {
+  luaL_checktype(L, arg, LUA_TTABLE);
+  return (StepNumbers){
+    .rate = field(L, arg, "rate"), .decay = field(L, arg, "decay"),
+    .eps = field(L, arg, "eps"), .scale = field(L, arg, "scale"),
+    .m_keep = field(L, arg, "m_keep"), .m_new = field(L, arg, "m_new"),
+    .v_keep = field(L, arg, "v_keep"), .v_new = field(L, arg, "v_new"),
+    .m_fix = field(L, arg, "m_fix"), .v_fix = field(L, arg, "v_fix")
+  };
+}
+
+
+/* step(p, g, m, v, numbers) */
+static int l_step(lua_State *L) {
+  int64_t n = tensor_count(check_plain(L, 1));
+  float *p = check_count(L, 1, n), *g = check_count(L, 2, n);
+  float *m = check_count(L, 3, n), *v = check_count(L, 4, n);
+  StepNumbers s = check_numbers(L, 5);
+  row_kernels()->step(p, g, m, v, n, &s);
+  return 0;
+}
+
+
+/* step_without_gradient(p, m, v, numbers ...), a table for each step */
+static int l_step_without_gradient(lua_State *L) {
+  enum { FIRST = 4, MOST = 8 };
+  StepNumbers s[MOST];
+  int64_t n = tensor_count(check_plain(L, 1));
+  float *p = check_count(L, 1, n), *m = check_count(L, 2, n);
+  float *v = check_count(L, 3, n);
+  int steps = lua_gettop(L) - FIRST + 1;
+  luaL_argcheck(L, steps <= MOST, FIRST + MOST, "too many steps");
+  for (int i = 0; i < steps; i++) s[i] = check_numbers(L, FIRST + i);
+  row_kernels()->step_without_gradient(p, m, v, n, s, steps);
+  return 0;
+}
+
+
 int kernels_open(lua_State *L) {
   static const luaL_Reg functions[] = {
     {"activate", l_activate}, {"activate_back", l_activate_back},
@@ -194,6 +243,7 @@ int kernels_open(lua_State *L) {
     {"dropout", l_dropout}, {"layer_norm", l_layer_norm},
     {"layer_norm_back", l_layer_norm_back}, {"softmax", l_softmax},
     {"softmax_again", l_softmax_again}, {"softmax_back", l_softmax_back},
+    {"step", l_step}, {"step_without_gradient", l_step_without_gradient},
     {NULL, NULL}
   };
   lua_newtable(L);

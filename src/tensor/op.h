@@ -76,8 +76,8 @@ Tensor *op_layer_norm(Tape *tape, Tensor *x, Tensor *weight, Tensor *bias,
 
 /* random (op_random.c): element i has the numbers at rng.at + i */
 
-/* x / (1 - p), or 0 with probability p < 1; the way back draws the same
-   numbers again */
+/* x / (1 - p), or 0 with probability p < 1, by the numbers of 16 bits that
+   kernel/rows.h tells of; the way back draws the same ones again */
 Tensor *op_dropout(Tape *tape, Tensor *x, float p, Rng rng);
 /* no inputs, so no tape */
 Tensor *op_normal(const Shape *s, double mean, double std, Rng rng);

@@ -6,26 +6,38 @@
 
 #include <assert.h>
 #include <math.h>
+#include <string.h>
+
+#include "../kernel/rows.h"
 
 /* {======== dropout ======== */
 
-/* y [n] from x [n] */
-static void drop(float *y, const float *x, int64_t n, float p, Rng rng) {
-  float scale = 1 / (1 - p);
-  for (int64_t i = 0; i < n; i++) {
-    bool keep = rng_float(&rng) >= p;
-    y[i] = keep ? x[i] * scale : 0;
+enum { GROUP = 128 };  /* numbers that the kernel makes together */
+
+/* x [n] in place. What is before the first whole group is dropped in a group
+   of its own. */
+static void drop(float *x, int64_t n, float p, Rng rng) {
+  Dropout d = { p, rng };
+  int64_t into = (int64_t)(rng.at % GROUP);
+  uint64_t block = row_blocks(GROUP) * (rng.at / GROUP);
+  if (into > 0) {
+    float group[GROUP] = { 0 };
+    int64_t some = n < GROUP - into ? n : GROUP - into;
+    memcpy(group + into, x, (size_t)some * sizeof *x);
+    row_kernels()->dropout(group, &d, block, GROUP);
+    memcpy(x, group + into, (size_t)some * sizeof *x);
+    x += some;
+    n -= some;
+    block += row_blocks(GROUP);
   }
+  row_kernels()->dropout(x, &d, block, n);
 }
 
 
 /* a new tensor like t, without what the stream drops */
 static Tensor *dropped(Tensor *t, float p, Rng rng) {
-  Tensor *rows = tensor_contiguous(t);
-  Tensor *out = rows ? tensor_like(t) : NULL;
-  if (out != NULL)
-    drop(tensor_f32(out), tensor_f32(rows), tensor_count(t), p, rng);
-  tensor_release(rows);
+  Tensor *out = tensor_copied(t);
+  if (out != NULL) drop(tensor_f32(out), tensor_count(out), p, rng);
   return out;
 }
 
