@@ -32,6 +32,12 @@ void  mem_free(void *p);        /* NULL is allowed */
 /* gives back what is kept */
 void  mem_trim(void);
 
+/* How often the system was asked for a large block, by all threads, since the
+   process began; -1 where that is not known, with the address sanitizer. Small
+   blocks are not counted: malloc has a heap for them, and keeps what was
+   freed. */
+int64_t mem_mappings(void);
+
 /* Takes the pages of a range for writing, all at once where the system can.
    The pages of a file mapped privately are copied when they are written; one
    by one, and after they were read, each interrupts every other thread. */
