@@ -93,7 +93,7 @@ describe("A host", function()
           assert(mappings() == before)
         elseif not child then
           local held = {}
-          for i = 1, 8 do held[i] = core.tensor.zeros({ 4 * MIB }) end
+          for i = 1, 16 do held[i] = core.tensor.zeros({ 2 * MIB }) end
           held = nil
           collectgarbage()
         end]]))

@@ -49,19 +49,19 @@ describe("Blocks of numbers", function()
 
   it("are used again for what is half as large, no smaller", function()
     assert.are.equal("1\t0\t1\n",
-      printed "print(take(4), take(3), take(1))")
+      printed "print(take(3), take(2), take(1))")
   end)
 
   it("are asked for as long as others are in use", function()
     assert.are.equal("3\t0\n", printed "print(take(2, 3), take(2, 3))")
   end)
 
-  it("are kept up to 16 MiB in all", function()
-    assert.are.equal("6\t3\n", printed "print(take(4, 6), take(4, 6))")
+  it("are kept up to 8 MiB in all", function()
+    assert.are.equal("6\t3\n", printed "print(take(2, 6), take(2, 6))")
   end)
 
-  it("are not kept when they are most of that", function()
-    assert.are.equal("1\t1\n", printed "print(take(9), take(9))")
+  it("are not kept when they are more than half of that", function()
+    assert.are.equal("1\t1\n", printed "print(take(5), take(5))")
   end)
 
   it("are of the heap when they are small", function()

@@ -20,7 +20,7 @@
 enum {
   MEM_ALIGN = 64,
   MEM_LARGE = 1 << 16,  /* bytes from which on a block is large */
-  MEM_KEPT = 1 << 24    /* bytes of freed blocks */
+  MEM_KEPT = 1 << 23    /* bytes of freed blocks */
 };
 
 /* uninitialised; NULL when there is no memory. A size of 0 is allowed and
