@@ -74,6 +74,30 @@ describe("A host", function()
   it("forks, and goes on in the children", function()
     assert.are.equal("alive\n", hosted("forks", WORK))
   end)
+
+  -- threads give back more than is kept, so that one or the other is in the
+  -- middle of it when a child begins
+  it("forks beside busy threads, and memory is used again in the children",
+    function()
+      assert.are.equal("alive\n", hosted("busy", [[
+        local core = require "lunula.core"
+        local mappings, MIB = core.system.mappings, 262144
+        local function take(mib)
+          core.tensor.zeros({ mib * MIB })
+          collectgarbage()
+        end
+        if child and mappings() then
+          take(1)
+          local before = mappings()
+          take(1)
+          assert(mappings() == before)
+        elseif not child then
+          local held = {}
+          for i = 1, 16 do held[i] = core.tensor.zeros({ 2 * MIB }) end
+          held = nil
+          collectgarbage()
+        end]]))
+    end)
 end)
 
 describe("lunula.core", function()

@@ -241,7 +241,8 @@ function safetensors.read(path)
   local header, data_size = file:header()
   local entries, metadata, names = parse(path, header, data_size)
   local tensors, reasons = {}, {}
-  for name, entry in pairs(entries) do
+  for _, name in ipairs(names) do  -- in order: see mapped.h
+    local entry = entries[name]
     reasons[name] = unreadable(path, name, entry)
     if not reasons[name] then
       tensors[name] = file:tensor(entry.dtype, entry.shape,

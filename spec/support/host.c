@@ -6,6 +6,8 @@
 **   host upward CODE   runs it, and again where floats are rounded upward
 **   host threads CODE  runs it in states of three threads
 **   host forks CODE    runs it, then again in children of the same state
+**   host busy CODE     runs it again and again in three threads, and beside
+**                      them in children of another, where `child` is true
 **
 ** Each prints "alive" at its end. The host has functions of its own with
 ** names that are lunula's inside, as a game may.
@@ -14,6 +16,7 @@
 #include <fenv.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +27,11 @@
 #include <lua.h>
 #include <lualib.h>
 
-enum { THREADS = 3, STATES = 3, CHILDREN = 10, CHILD_SECONDS = 60 };
+enum { THREADS = 3, STATES = 3, CHILDREN = 10, CHILD_SECONDS = 60,
+       BUSY_CHILDREN = 60 };
 
 static const char *code;
+static bool done;
 
 
 int map(int x);
@@ -95,6 +100,8 @@ static void run_child(lua_State *L) {
   pid_t child = fork();
   if (child == 0) {
     alarm(CHILD_SECONDS);
+    lua_pushboolean(L, true);
+    lua_setglobal(L, "child");
     run_in(L);
     _exit(EXIT_SUCCESS);
   }
@@ -112,6 +119,27 @@ static void run_forks(void) {
 }
 
 
+static void *run_on(void *unused) {
+  (void)unused;
+  while (!__atomic_load_n(&done, __ATOMIC_RELAXED)) run_code();
+  return NULL;
+}
+
+
+static void run_busy(void) {
+  pthread_t thread[THREADS];
+  lua_State *L = luaL_newstate();
+  luaL_openlibs(L);
+  run_in(L);
+  for (int i = 0; i < THREADS; i++)
+    pthread_create(&thread[i], NULL, run_on, NULL);
+  for (int i = 0; i < BUSY_CHILDREN; i++) run_child(L);
+  __atomic_store_n(&done, true, __ATOMIC_RELAXED);
+  for (int i = 0; i < THREADS; i++) pthread_join(thread[i], NULL);
+  lua_close(L);
+}
+
+
 int main(int argc, char **argv) {
   if (argc != 3) return EXIT_FAILURE;
   code = argv[2];
@@ -119,6 +147,7 @@ int main(int argc, char **argv) {
   if (strcmp(argv[1], "upward") == 0) run_upward();
   if (strcmp(argv[1], "threads") == 0) run_threads();
   if (strcmp(argv[1], "forks") == 0) run_forks();
+  if (strcmp(argv[1], "busy") == 0) run_busy();
   puts("alive");
   return EXIT_SUCCESS;
 }

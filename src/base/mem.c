@@ -7,6 +7,7 @@
 #define _DEFAULT_SOURCE  /* MAP_ANONYMOUS, which plain POSIX.1 leaves out */
 #include "mem.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -31,18 +32,33 @@ typedef struct Head {
 } Head;
 
 /* freed mappings, the oldest first */
-static struct {
+static struct Kept {
   bool taken;    /* by a thread; another does without, and waits for none */
   int count;
   size_t bytes;
   Head *slot[SLOTS];
 } kept;
 
+static int64_t mappings;  /* made so far */
+
 
 /* {======== freed blocks ======== */
 
-/* false also in a child that was forked while another thread was here */
+/* in a child that was forked while another thread was here, which may have
+   left half of a change: it forgets what was kept */
+static void after_fork_child(void) {
+  if (kept.taken) kept = (struct Kept){ .taken = false };
+}
+
+
+static void prepare_once(void) {
+  pthread_atfork(NULL, NULL, after_fork_child);
+}
+
+
 static bool enter(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, prepare_once);
   return !__atomic_exchange_n(&kept.taken, true, __ATOMIC_ACQUIRE);
 }
 
@@ -144,6 +160,7 @@ static Head *map(size_t pages, bool read) {
     p = pages_of(pages, now);
   }
   if (p == MAP_FAILED) return NULL;
+  __atomic_add_fetch(&mappings, 1, __ATOMIC_RELAXED);
   Head *h = p;
   h->pages = pages;
   return h;
@@ -197,6 +214,11 @@ void mem_free(void *p) {
   else keep(h);
 }
 
+
+int64_t mem_mappings(void) {
+  return __atomic_load_n(&mappings, __ATOMIC_RELAXED);
+}
+
 /* }======== */
 
 #else
@@ -221,6 +243,11 @@ void mem_free(void *p) {
 
 
 void mem_trim(void) {
+}
+
+
+int64_t mem_mappings(void) {
+  return -1;
 }
 
 #endif

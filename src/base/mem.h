@@ -20,7 +20,7 @@
 enum {
   MEM_ALIGN = 64,
   MEM_LARGE = 1 << 16,  /* bytes from which on a block is large */
-  MEM_KEPT = 1 << 24    /* bytes of freed blocks */
+  MEM_KEPT = 1 << 23    /* bytes of freed blocks */
 };
 
 /* uninitialised; NULL when there is no memory. A size of 0 is allowed and
@@ -31,6 +31,12 @@ void  mem_free(void *p);        /* NULL is allowed */
 
 /* gives back what is kept */
 void  mem_trim(void);
+
+/* How often the system was asked for a large block, by all threads, since the
+   process began; -1 where that is not known, with the address sanitizer. Small
+   blocks are not counted: malloc has a heap for them, and keeps what was
+   freed. */
+int64_t mem_mappings(void);
 
 /* Takes the pages of a range for writing, all at once where the system can.
    The pages of a file mapped privately are copied when they are written; one

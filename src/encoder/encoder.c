@@ -53,10 +53,10 @@ typedef struct Pass {
   LayerKept layer[];    /* [num_hidden_layers] */
 } Pass;
 
-/* What a scratch is for: a forward that nothing goes back from, one that
-   something does, or the way back. */
+/* What a scratch is for: a forward that finds all weights packed, one that
+   packs what it multiplies, or the way back. */
 typedef enum Scope {
-  ALONE,
+  PACKED,
   FORWARD,
   BACKWARD
 } Scope;
@@ -187,7 +187,7 @@ static void take_operands(LayerScratch *s, float **at, size_t *n,
   int64_t output = linear_units(s->arithmetic.precision, hidden, inner);
   bool bf16 = s->arithmetic.precision == PRECISION_BF16;
   bool back = bf16 && scope == BACKWARD;
-  if (scope != ALONE)
+  if (scope != PACKED)
     s->arithmetic.weight = take_units(at, n, larger(qkv, larger(widest,
                                                                 output)));
   s->rounded = take_rounded(at, n, bf16 ? tokens : 0, QKV * hidden);
@@ -217,8 +217,8 @@ static size_t place_scratch(Scratch *s, float *at, const EncoderConfig *c,
   l->y = take(&at, &n, b->tokens, hidden);
   if (precision == PRECISION_FP32)
     l->g = take(&at, &n, b->tokens, inner);
-  l->dg = take(&at, &n, back ? b->tokens : 0, inner);
-  l->dqkv = take(&at, &n, back ? b->tokens : 0, 3 * hidden);
+  l->dg = l->dqkv = take(&at, &n, back ? b->tokens : 0,
+                         larger(inner, QKV * hidden));  /* one, then other */
   l->attention = take(&at, &n, l->lanes,
                       attention_scratch(1, b->longest, hidden /
                                         c->num_attention_heads, back));
@@ -292,8 +292,7 @@ Tensor *encoder_parameter(const Encoder *e, int i) {
 bool encoder_set(Encoder *e, int i, Tensor *t) {
   e->replaced++;
   e->taken = false;
-  for (int64_t l = 0; l < e->parameters.layers; l++)
-    layer_unpack(&e->parameters.layer[l]);
+  parameters_unpack(&e->parameters);
   return parameters_set(&e->parameters, i, t);
 }
 
@@ -308,16 +307,13 @@ void encoder_set_checkpointing(Encoder *e, bool on) {
 }
 
 
-/* Packed weights are kept from call to call, but for those that a training
-   changes at each step: these are packed when they are multiplied. */
-static bool pack_weights(Encoder *e, bool recorded) {
+static bool pack_weights(Encoder *e, bool recorded, Scope *scope) {
+  bool all;
   if (recorded && !e->taken) parameters_take_pages(&e->parameters);
   e->taken = e->taken || recorded;
-  for (int64_t i = 0; i < e->parameters.layers; i++) {
-    Layer *l = &e->parameters.layer[i];
-    if (recorded && layer_wants(l)) layer_unpack(l);
-    else if (!layer_pack(l, e->precision)) return false;
-  }
+  if (!parameters_pack(&e->parameters, e->precision, recorded, &all))
+    return false;
+  *scope = all ? PACKED : FORWARD;
   return true;
 }
 
@@ -506,13 +502,13 @@ Tensor *encoder_forward(Encoder *e, Tape *tape, const EncoderInput *input,
   bool recorded = tape->recording && encoder_wants(e);
   Pass *p = pass_new(e, input, dropout, recorded);
   Scratch s;
+  Scope scope;
   if (p == NULL) return NULL;
   Shape shape = shape_of(2, p->batch.tokens, e->config.hidden_size);
   Tensor *out = tensor_new(FLOAT32, &shape);
   settle(p);
-  if (out == NULL || !pack_weights(e, recorded) ||
-      !get_scratch(e, &s, &p->batch, p->precision,
-                   recorded ? FORWARD : ALONE)) {
+  if (out == NULL || !pack_weights(e, recorded, &scope) ||
+      !get_scratch(e, &s, &p->batch, p->precision, scope)) {
     tensor_release(out);
     pass_free(p);
     return NULL;

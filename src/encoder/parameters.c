@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "../base/mem.h"
+#include "../tensor/row_gradient.h"
 
 enum { EMBEDDING_PARAMETERS = 5, LAYER_PARAMETERS = 16 };
 
@@ -134,14 +135,14 @@ bool parameters_init(Parameters *p, const EncoderConfig *c) {
 }
 
 
-bool layer_pack(Layer *l, Precision p) {
+static bool pack(Layer *l, Precision p) {
   return linear_pack(&l->qkv, p) &&
          linear_pack(&l->attention_output, p) &&
          linear_pack(&l->intermediate, p) && linear_pack(&l->output, p);
 }
 
 
-void layer_unpack(Layer *l) {
+static void unpack(Layer *l) {
   linear_unpack(&l->qkv);
   linear_unpack(&l->attention_output);
   linear_unpack(&l->intermediate);
@@ -154,7 +155,7 @@ void parameters_free(Parameters *p) {
   for (int64_t i = 0; p->layer != NULL && i < p->layers; i++) {
     tensor_release(p->layer[i].qkv.weight);
     tensor_release(p->layer[i].qkv.bias);
-    layer_unpack(&p->layer[i]);
+    unpack(&p->layer[i]);
   }
   free(p->layer);
   free(p->list);
@@ -195,14 +196,21 @@ void parameters_take_pages(const Parameters *p) {
 }
 
 
-static bool any_wants(Tensor *const *t, int n) {
+typedef bool (*Question)(const Tensor *t);
+
+static bool wants(const Tensor *t) {
+  return t->requires_grad;
+}
+
+
+static bool any(Tensor *const *t, int n, Question is_so) {
   for (int i = 0; i < n; i++)
-    if (t[i]->requires_grad) return true;
+    if (is_so(t[i])) return true;
   return false;
 }
 
 
-bool layer_wants(const Layer *l) {
+static bool any_of_layer(const Layer *l, Question is_so) {
   Tensor *const all[LAYER_PARAMETERS] = {
     l->part[0].weight, l->part[0].bias, l->part[1].weight, l->part[1].bias,
     l->part[2].weight, l->part[2].bias, l->attention_output.weight,
@@ -210,12 +218,37 @@ bool layer_wants(const Layer *l) {
     l->attention_norm.bias, l->intermediate.weight, l->intermediate.bias,
     l->output.weight, l->output.bias, l->output_norm.weight,
     l->output_norm.bias };
-  return any_wants(all, LAYER_PARAMETERS);
+  return any(all, LAYER_PARAMETERS, is_so);
+}
+
+
+bool layer_wants(const Layer *l) {
+  return any_of_layer(l, wants);
 }
 
 
 bool embeddings_want(const Embeddings *e) {
   Tensor *const all[EMBEDDING_PARAMETERS] = {
     e->word, e->position, e->type, e->norm.weight, e->norm.bias };
-  return any_wants(all, EMBEDDING_PARAMETERS);
+  return any(all, EMBEDDING_PARAMETERS, wants);
+}
+
+
+bool parameters_pack(Parameters *p, Precision precision, bool recorded,
+                     bool *all) {
+  *all = true;
+  for (int64_t i = 0; i < p->layers; i++) {
+    Layer *l = &p->layer[i];
+    bool learns = any_of_layer(l, tensor_has_gradient) ||
+                  (recorded && layer_wants(l));
+    if (learns) unpack(l);
+    else if (!pack(l, precision)) return false;
+    *all = *all && !learns;
+  }
+  return true;
+}
+
+
+void parameters_unpack(Parameters *p) {
+  for (int64_t i = 0; i < p->layers; i++) unpack(&p->layer[i]);
 }

@@ -33,10 +33,13 @@ void parameters_free(Parameters *p);
 /* makes t parameter i; see encoder_set */
 bool parameters_set(Parameters *p, int i, Tensor *t);
 
-/* packs the weights of a layer where they changed, to be kept; false: no
-   memory */
-bool layer_pack(Layer *l, Precision p);
-void layer_unpack(Layer *l);
+/* Packs weights where they changed, to be kept; false: no memory. A layer that
+   learns is not packed, and what was kept of it is freed: it changes at each
+   step, and also a validation between two steps, which finds gradients, has
+   better use for the memory. *all: no layer was left out. */
+bool parameters_pack(Parameters *p, Precision precision, bool recorded,
+                     bool *all);
+void parameters_unpack(Parameters *p);
 
 /* takes the memory of what training changes as a whole: all but the tables */
 void parameters_take_pages(const Parameters *p);

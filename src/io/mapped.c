@@ -1,7 +1,7 @@
 /*
 ** Mapped files. See mapped.h.
 */
-#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE  /* madvise(2), which POSIX leaves out */
 #define _FILE_OFFSET_BITS 64
 #include "mapped.h"
 
@@ -69,9 +69,8 @@ Mapped *mapped_open(const char *path, Error *e) {
 }
 
 
-static Mapped *mapped_retain(Mapped *m) {
+static void mapped_retain(Mapped *m) {
   __atomic_add_fetch(&m->refs, 1, __ATOMIC_RELAXED);
-  return m;
 }
 
 
@@ -83,14 +82,29 @@ void mapped_release(Mapped *m) {
 }
 
 
+/* gives back the pages that lie in a part as a whole, as if they had never
+   been touched */
+static void forget(char *data, size_t bytes) {
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  uintptr_t first = ((uintptr_t)data + page - 1) / page * page;
+  uintptr_t end = ((uintptr_t)data + bytes) / page * page;
+  if (first < end) madvise((void *)first, end - first, MADV_DONTNEED);
+}
+
+
 static void release_part(Storage *s) {
-  mapped_release(s->owner);
+  Mapped *m = s->owner;
+  if (!m->overlap) forget(s->data, s->bytes);
+  mapped_release(m);
 }
 
 
 Storage *mapped_storage(Mapped *m, size_t first, size_t bytes) {
   assert(first <= m->bytes && bytes <= m->bytes - first);
   Storage *s = storage_wrap(m->data + first, bytes, release_part, m);
-  if (s != NULL) mapped_retain(m);
+  if (s == NULL) return NULL;
+  m->overlap = m->overlap || first < m->end;
+  m->end = first + bytes;
+  mapped_retain(m);
   return s;
 }

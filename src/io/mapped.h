@@ -4,6 +4,8 @@
 ** The mapping is private: memory can be written (weights are trained where
 ** they lie) and the file never sees it. Pages are read when first touched.
 ** It lives until its last user gives it back: each tensor over it is one.
+** The pages of a part that nobody uses any more are given back, since weights
+** that were copied elsewhere would otherwise be in memory twice.
 **
 ** The size is taken once, when the file is opened. Who then shortens the file
 ** in place takes the pages away under every program that maps it, and the
@@ -14,6 +16,7 @@
 #ifndef lunula_mapped_h
 #define lunula_mapped_h
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "../base/status.h"
@@ -25,6 +28,9 @@ typedef struct Mapped {
   int refs;
   size_t bytes;
   char *data;   /* NULL when the file is empty */
+  size_t end;   /* of the part that was taken last */
+  bool overlap; /* maybe: parts were taken in another order than they lie, and
+                   pages of one may hold what was written to another */
   char path[];  /* as it was opened, for messages */
 } Mapped;
 

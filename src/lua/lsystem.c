@@ -97,6 +97,16 @@ static int l_trim(lua_State *L) {
 }
 
 
+/* mappings(): how often the system was asked for a large block of numbers;
+   nil where that is not counted */
+static int l_mappings(lua_State *L) {
+  int64_t n = mem_mappings();
+  if (n < 0) lua_pushnil(L);
+  else lua_pushinteger(L, (lua_Integer)n);
+  return 1;
+}
+
+
 /* monotonic(): seconds from some moment on, never set back */
 static int l_monotonic(lua_State *L) {
   lua_pushnumber(L, (lua_Number)clock_now() * 1e-9);
@@ -153,6 +163,7 @@ static const luaL_Reg functions[] = {
   {"interrupted", l_interrupted},
   {"peak_rss", l_peak_rss},
   {"trim", l_trim},
+  {"mappings", l_mappings},
   {"monotonic", l_monotonic},
   {"isatty", l_isatty},
   {"input_ready", l_input_ready},

@@ -206,11 +206,15 @@ end
 
 -- }========
 
--- Gradients are large, and of no use after the last step.
-local function free_gradients(model)
-  for _, parameter in ipairs(model:parameters()) do
+-- Gradients, moments and a copy of the best weights are large, and of no use
+-- after the last step. They go before anything else is done with the model:
+-- the collector might take its time.
+local function free_memory(run)
+  for _, parameter in ipairs(run.model:parameters()) do
     parameter.tensor:zero_grad()
   end
+  run.optimizer, run.best.copies = nil, nil
+  collectgarbage()
   core.system.trim()
 end
 
@@ -326,7 +330,7 @@ return function(model, rows, given)
   local ok, why = pcall(fit, run)
   model:train(false)
   restore()
-  free_gradients(model)
+  free_memory(run)
   if not ok then error(why, 0) end
   return finish(run)
 end
