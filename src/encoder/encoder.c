@@ -186,20 +186,23 @@ static void take_operands(LayerScratch *s, float **at, size_t *n,
   int64_t widest = linear_units(s->arithmetic.precision, inner, hidden);
   int64_t output = linear_units(s->arithmetic.precision, hidden, inner);
   bool bf16 = s->arithmetic.precision == PRECISION_BF16;
-  bool back = bf16 && scope == BACKWARD;
   if (scope != PACKED)
     s->arithmetic.weight = take_units(at, n, larger(qkv, larger(widest,
                                                                 output)));
   s->rounded = take_rounded(at, n, bf16 ? tokens : 0, QKV * hidden);
   s->rounded_inner = take_rounded(at, n, bf16 ? tokens : 0, inner);
-  s->dy = take_units(at, n, back ? panels_size(ELEMENT_BF16, hidden, tokens)
-                                 : 0);
-  s->wide = take_units(at, n, back ? larger(
-              QKV * panels_size(ELEMENT_BF16, hidden, tokens),
-              panels_size(ELEMENT_BF16, inner, tokens)) : 0);
-  s->x = take_units(at, n, back ? panels_size(ELEMENT_BF16,
-                                              larger(hidden, inner), tokens)
-                                : 0);
+}
+
+
+/* panels of activations and their gradients, in a backward by our kernels */
+static void take_panels(LayerScratch *s, float **at, size_t *n,
+                        const EncoderConfig *c, int64_t tokens) {
+  Element e = linear_element(s->arithmetic.precision);
+  int64_t hidden = panels_size(e, c->hidden_size, tokens);
+  int64_t inner = panels_size(e, c->intermediate_size, tokens);
+  s->dy = take_units(at, n, hidden);
+  s->wide = take_units(at, n, larger(QKV * hidden, inner));
+  s->x = take_units(at, n, larger(hidden, inner));
 }
 
 
@@ -215,14 +218,17 @@ static size_t place_scratch(Scratch *s, float *at, const EncoderConfig *c,
   s->x = take(&at, &n, b->tokens, hidden);
   l->h = take(&at, &n, b->tokens, hidden);
   l->y = take(&at, &n, b->tokens, hidden);
-  if (precision == PRECISION_FP32)
-    l->g = take(&at, &n, b->tokens, inner);
   l->dg = l->dqkv = take(&at, &n, back ? b->tokens : 0,
                          larger(inner, QKV * hidden));  /* one, then other */
   l->attention = take(&at, &n, l->lanes,
                       attention_scratch(1, b->longest, hidden /
                                         c->num_attention_heads, back));
   take_operands(l, &at, &n, c, b->tokens, scope);
+  if (back && linear_is_ours(precision, hidden, hidden))
+    take_panels(l, &at, &n, c, b->tokens);
+  if (precision == PRECISION_FP32)
+    l->g = back && linear_is_ours(precision, inner, hidden)
+         ? (float *)l->wide : take(&at, &n, b->tokens, inner);
   return n;
 }
 
@@ -459,8 +465,9 @@ static LayerCall call_of(const Pass *p, int64_t i, const Scratch *s) {
 /* x [tokens, hidden], as a layer reads it */
 static Matrix layer_matrix(const Pass *p, const Scratch *s, float *x) {
   int64_t hidden = p->encoder->config.hidden_size;
-  return (Matrix){ x, s->layer.rounded, NULL, p->batch.tokens, hidden,
-                   hidden };
+  Matrix m = matrix_of(x, p->batch.tokens, hidden);
+  m.rounded = s->layer.rounded;
+  return m;
 }
 
 

@@ -13,32 +13,38 @@ enum {
 
 /* a matrix of the batch, to be rounded for a product with a weight */
 static Matrix to_multiply(const LayerCall *c, float *values, int64_t width) {
-  return (Matrix){ values, c->scratch->rounded, NULL, c->batch->tokens, width,
-                   width };
+  Matrix m = matrix_of(values, c->batch->tokens, width);
+  m.rounded = c->scratch->rounded;
+  return m;
 }
 
 
 /* one between the feed-forward layers: [tokens, intermediate] */
 static Matrix inner_to_multiply(const LayerCall *c, float *values) {
-  int64_t width = c->config->intermediate_size;
-  return (Matrix){ values, c->scratch->rounded_inner, NULL, c->batch->tokens,
-                   width, width };
+  Matrix m = matrix_of(values, c->batch->tokens,
+                       c->config->intermediate_size);
+  m.rounded = c->scratch->rounded_inner;
+  return m;
 }
 
 
-/* the gradient of a linear layer's output */
-static Matrix gradient_for(const Linear *l, Matrix m, uint32_t *panels) {
-  m.panels = l->weight->requires_grad ? panels : NULL;
+/* the same, packed too where the gradient of l's weight is made from panels */
+static Matrix with_panels(const LayerCall *c, const Linear *l, Matrix m,
+                          uint32_t *panels) {
+  Precision p = c->scratch->arithmetic.precision;
+  const int64_t *size = l->weight->shape.size;
+  m.element = linear_element(p);
+  m.panels = l->weight->requires_grad && linear_is_ours(p, size[0], size[1])
+           ? panels : NULL;
   return m;
 }
 
 
 /* the input of a linear layer, in the backward */
-static Matrix input_for(const LayerCall *c, bool wanted, float *values,
+static Matrix input_for(const LayerCall *c, const Linear *l, float *values,
                         int64_t width) {
-  Matrix m = matrix_of(values, c->batch->tokens, width);
-  m.panels = wanted ? c->scratch->x : NULL;
-  return m;
+  return with_panels(c, l, matrix_of(values, c->batch->tokens, width),
+                     c->scratch->x);
 }
 
 
@@ -186,11 +192,11 @@ static bool inner_back(const LayerCall *c, float *dx, const Matrix *dy) {
   const LayerScratch *s = c->scratch;
   const Arithmetic *a = &s->arithmetic;
   int64_t inner = c->config->intermediate_size;
-  bool inner_wanted = l->intermediate.weight->requires_grad;
-  Matrix g = input_for(c, l->output.weight->requires_grad, s->g, inner);
-  Matrix dg = gradient_for(&l->intermediate, inner_to_multiply(c, s->dg),
-                           s->wide);
-  Matrix h = input_for(c, inner_wanted, s->h, c->config->hidden_size);
+  Matrix g = input_for(c, &l->output, s->g, inner);
+  Matrix dg = with_panels(c, &l->intermediate, inner_to_multiply(c, s->dg),
+                          s->wide);
+  Matrix h = input_for(c, &l->intermediate, s->h, c->config->hidden_size);
+  if (g.panels != NULL) g.values = NULL;  /* they would lie in dg's panels */
   ActivateJob act = activate_job(c, &g, &dg);
   Finish active = { activate_pieces, &act, false };
   linear_back_input(&l->output, a, s->dg, false, dy, &active);
@@ -206,9 +212,9 @@ static bool inner_back(const LayerCall *c, float *dx, const Matrix *dy) {
 static bool feed_forward_back(const LayerCall *c, float *dx) {
   const Layer *l = c->layer;
   const LayerScratch *s = c->scratch;
-  Matrix dy = gradient_for(&l->output,
-                           to_multiply(c, s->y, c->config->hidden_size),
-                           s->dy);
+  Matrix dy = with_panels(c, &l->output,
+                          to_multiply(c, s->y, c->config->hidden_size),
+                          s->dy);
   return norm_back(&l->output_norm, &c->kept->output_norm, dx, &dy,
                    &c->dropout.output, c->batch->tokens) &&
          inner_back(c, dx, &dy);
@@ -223,9 +229,9 @@ static bool context_back(const LayerCall *c, float *dx) {
   const Arithmetic *a = &s->arithmetic;
   int64_t hidden = c->config->hidden_size;
   float *dcontext = s->h;  /* [tokens, hidden] */
-  Matrix dy = gradient_for(&l->attention_output,
-                           to_multiply(c, s->y, hidden), s->dy);
-  Matrix context = input_for(c, dy.panels != NULL, k->context, hidden);
+  Matrix dy = with_panels(c, &l->attention_output,
+                          to_multiply(c, s->y, hidden), s->dy);
+  Matrix context = input_for(c, &l->attention_output, k->context, hidden);
   if (!norm_back(&l->attention_norm, &k->attention_norm, dx, &dy,
                  &c->dropout.attention_output, c->batch->tokens))
     return false;
@@ -242,10 +248,11 @@ static bool context_back(const LayerCall *c, float *dx) {
 static Matrix part_gradient(const LayerCall *c, int i) {
   const LayerScratch *s = c->scratch;
   int64_t hidden = c->config->hidden_size;
-  int64_t size = panels_size(ELEMENT_BF16, hidden, c->batch->tokens);
-  Matrix m = gradient_for(&c->layer->part[i],
-                          to_multiply(c, s->dqkv + i * hidden, hidden),
-                          s->wide ? s->wide + i * size : NULL);
+  int64_t size = panels_size(linear_element(s->arithmetic.precision), hidden,
+                             c->batch->tokens);
+  Matrix m = with_panels(c, &c->layer->part[i],
+                         to_multiply(c, s->dqkv + i * hidden, hidden),
+                         s->wide ? s->wide + i * size : NULL);
   m.rounded = NULL;
   m.stride = QKV * hidden;
   return m;
@@ -274,10 +281,9 @@ bool layer_back(const LayerCall *c, float *dx, InputAgain again, void *ctx,
                 bool below) {
   const Layer *l = c->layer;
   if (!feed_forward_back(c, dx) || !context_back(c, dx)) return false;
-  bool wanted = false;
-  for (int i = 0; i < QKV; i++)
-    wanted = wanted || l->part[i].weight->requires_grad;
-  Matrix x = input_for(c, wanted, c->scratch->y, c->config->hidden_size);
+  int i = 0;
+  while (i < QKV - 1 && !l->part[i].weight->requires_grad) i++;
+  Matrix x = input_for(c, &l->part[i], c->scratch->y, c->config->hidden_size);
   again(ctx, &x);
   return qkv_back(c, dx, &x, below);
 }

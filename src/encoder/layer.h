@@ -45,7 +45,8 @@ typedef struct LayerDropout {
 typedef struct LayerScratch {
   float *h;          /* [tokens, hidden] */
   float *y;          /* [tokens, hidden] */
-  float *g;          /* [tokens, intermediate]; NULL in bf16 */
+  float *g;          /* [tokens, intermediate]; NULL in bf16. In a backward
+                        with panels it lies where `wide` does */
   float *dg;         /* [tokens, intermediate], backward only */
   float *dqkv;       /* [tokens, 3 hidden], backward only */
   int64_t lanes;     /* attention_lanes */
@@ -53,7 +54,7 @@ typedef struct LayerScratch {
   /* what the next product with a weight reads; NULL in fp32: */
   Bf16 *rounded;        /* [tokens, 3 hidden] */
   Bf16 *rounded_inner;  /* [tokens, intermediate] */
-  /* panels for the gradients of weights, in the backward in bf16: */
+  /* panels for the gradients of weights, in a backward by our kernels: */
   uint32_t *dy;      /* of [tokens, hidden] */
   uint32_t *wide;    /* of dg, or of dQ, dK and dV */
   uint32_t *x;       /* of [tokens, hidden or intermediate] */

@@ -20,13 +20,17 @@ static int64_t inputs(const Linear *l) {
 }
 
 
-/* our kernels, in this precision, rather than OpenBLAS? */
-static bool is_ours(const Linear *l, Precision p) {
-  return p == PRECISION_BF16 || product_has_fp32(outputs(l), inputs(l));
+bool linear_is_ours(Precision p, int64_t out, int64_t in) {
+  return p == PRECISION_BF16 || product_has_fp32(out, in);
 }
 
 
-static Element element_of(Precision p) {
+static bool is_ours(const Linear *l, Precision p) {
+  return linear_is_ours(p, outputs(l), inputs(l));
+}
+
+
+Element linear_element(Precision p) {
   return p == PRECISION_BF16 ? ELEMENT_BF16 : ELEMENT_FP32;
 }
 
@@ -35,8 +39,8 @@ static Element element_of(Precision p) {
 
 /* float32 needs no panels to go back: the weight lies as it is read */
 int64_t linear_units(Precision p, int64_t out, int64_t in) {
-  int64_t forward = panels_size(element_of(p), out, in);
-  int64_t back = panels_size(element_of(p), in, out);
+  int64_t forward = panels_size(linear_element(p), out, in);
+  int64_t back = panels_size(linear_element(p), in, out);
   return p == PRECISION_BF16 && back > forward ? back : forward;
 }
 
@@ -48,7 +52,7 @@ static bool is_kept(const Linear *l, Precision p) {
 
 
 static void pack_forward(const Linear *l, Precision p, uint32_t *panels) {
-  product_pack_rows(element_of(p), panels, tensor_f32(l->weight), outputs(l),
+  product_pack_rows(linear_element(p), panels, tensor_f32(l->weight), outputs(l),
                     inputs(l));
 }
 
@@ -56,7 +60,7 @@ static void pack_forward(const Linear *l, Precision p, uint32_t *panels) {
 bool linear_pack(Linear *l, Precision precision) {
   LinearPanels *p = &l->panels[precision];
   if (!is_ours(l, precision) || is_kept(l, precision)) return true;
-  size_t units = (size_t)panels_size(element_of(precision), outputs(l),
+  size_t units = (size_t)panels_size(linear_element(precision), outputs(l),
                                      inputs(l));
   if (p->forward == NULL)
     p->forward = mem_alloc(sizeof *p->forward * units);
@@ -91,7 +95,7 @@ void linear_product(const Linear *l, const Arithmetic *a, float *y,
   int64_t out = outputs(l), in = inputs(l);
   if (is_ours(l, a->precision)) {
     const void *left = x->rounded ? (const void *)x->rounded : x->values;
-    product_rows(element_of(a->precision), y, false, left,
+    product_rows(linear_element(a->precision), y, false, left,
                  forward_panels(l, a), x->rows, out, in, f);
     return;
   }
@@ -107,11 +111,8 @@ void linear_product(const Linear *l, const Arithmetic *a, float *y,
 static void weight_back(const Linear *l, const Arithmetic *a, float *dw,
                         const Matrix *dy, const Matrix *x) {
   int64_t out = outputs(l), in = inputs(l);
-  if (a->precision == PRECISION_BF16)
-    product_columns(dw, dy->panels, x->panels, out, in, x->rows);
-  else if (is_ours(l, a->precision))
-    product_columns_plain(dw, dy->values, dy->stride, x->values, out, in,
-                          x->rows);
+  if (is_ours(l, a->precision))
+    product_columns(dy->element, dw, dy->panels, x->panels, out, in, x->rows);
   else
     gemm(true, false, out, in, x->rows, 1, dy->values, dy->stride,
          x->values, in, 1, dw, in);
@@ -139,7 +140,7 @@ void linear_back_input(const Linear *l, const Arithmetic *a, float *dx,
   int64_t out = outputs(l), in = inputs(l);
   const float *w = tensor_f32(l->weight);
   if (a->precision == PRECISION_BF16) {
-    product_pack_columns(a->weight, w, in, out);
+    product_pack_columns(ELEMENT_BF16, a->weight, w, in, out);
     product_rows(ELEMENT_BF16, dx, add, dy->rounded, a->weight, dy->rows, in,
                  out, f);
   }

@@ -43,6 +43,11 @@ typedef struct Arithmetic {
                          forward are kept, and there is no backward */
 } Arithmetic;
 
+/* are products with a weight [out, in] our own, and not OpenBLAS's? Then the
+   weight's gradient is made from panels. */
+bool linear_is_ours(Precision p, int64_t out, int64_t in);
+Element linear_element(Precision p);
+
 /* packs the weight, to be kept, unless that was done; false: no memory */
 bool linear_pack(Linear *l, Precision p);
 void linear_unpack(Linear *l);  /* forgets the panels */

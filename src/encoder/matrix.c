@@ -19,7 +19,8 @@ static void round_rows(const Matrix *m, Piece p, const float *x,
 
 void matrix_round(const Matrix *m, Piece p, const float *x, int64_t stride) {
   if (m->rounded != NULL) round_rows(m, p, x, stride);
-  if (m->panels != NULL) product_pack_piece(m->panels, m->rows, p, x, stride);
+  if (m->panels != NULL)
+    product_pack_piece(m->element, m->panels, m->rows, p, x, stride);
 }
 
 

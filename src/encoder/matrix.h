@@ -3,7 +3,7 @@
 ** that products read: float32, and in bfloat16 what its maker rounds while
 ** the numbers are still in the cache.
 **
-** A form that is NULL is not wanted. In float32 there are values alone.
+** A form that is NULL is not wanted. In float32 nothing is rounded.
 */
 #ifndef lunula_matrix_h
 #define lunula_matrix_h
@@ -20,11 +20,13 @@ typedef struct Matrix {
   Bf16 *rounded;      /* [rows, bf16_step(width)], for products with weights */
   uint32_t *panels;   /* of depth `rows`, for the gradients of weights */
   int64_t rows, width, stride;
+  Element element;    /* of the panels */
 } Matrix;
 
 /* values alone */
 static inline Matrix matrix_of(float *values, int64_t rows, int64_t width) {
-  return (Matrix){ values, NULL, NULL, rows, width, width };
+  return (Matrix){ .values = values, .rows = rows, .width = width,
+                   .stride = width };
 }
 
 /* rounds what is wanted of a piece; x [p.rows, p.columns], rows `stride`

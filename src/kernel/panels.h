@@ -62,9 +62,9 @@ typedef struct PanelKernels {
      rows of a weight. Columns beyond PANEL_COLUMNS are not read */
   void (*pack_rows[2])(uint32_t *panel, const float *x, int64_t stride,
                        int64_t columns, int64_t depth);
-  /* all bf16 panels, `size` units apart, where it is x[d * stride + column] */
-  void (*pack_columns)(uint32_t *panels, int64_t size, const float *x,
-                       int64_t stride, int64_t columns, int64_t depth);
+  /* all panels, `size` units apart, where it is x[d * stride + column] */
+  void (*pack_columns[2])(uint32_t *panels, int64_t size, const float *x,
+                          int64_t stride, int64_t columns, int64_t depth);
   /* rows of n floats to rows of bf16, `step` apart, filled up to an even n */
   void (*round_rows)(Bf16 *out, int64_t step, const float *x, int64_t stride,
                      int64_t rows, int64_t n);

@@ -83,9 +83,9 @@ KERNEL void FN(round_rows)(Bf16 *out, int64_t step, const float *x,
 /* {======== packing ======== */
 
 /* a pair of rows at a time, so that they are read as they lie */
-KERNEL void FN(pack_columns)(uint32_t *panels, int64_t size, const float *x,
-                             int64_t stride, int64_t columns,
-                             int64_t depth) {
+KERNEL void FN(pack_columns_bf16)(uint32_t *panels, int64_t size,
+                                  const float *x, int64_t stride,
+                                  int64_t columns, int64_t depth) {
   for (int64_t d = 0; d < depth; d += 2) {
     const float *even = x + d * stride, *odd = even + stride;
     uint32_t *unit = panels + d / 2 * PANEL_COLUMNS;
@@ -95,6 +95,20 @@ KERNEL void FN(pack_columns)(uint32_t *panels, int64_t size, const float *x,
         VU v = FN(pair)(FN(load_bits)(even + p + c, n),
                         d + 1 < depth ? FN(load_bits)(odd + p + c, n)
                                       : (VU){ 0 });
+        memcpy(unit + c, &v, sizeof v);
+      }
+  }
+}
+
+
+KERNEL void FN(pack_columns_fp32)(uint32_t *panels, int64_t size,
+                                  const float *x, int64_t stride,
+                                  int64_t columns, int64_t depth) {
+  for (int64_t d = 0; d < depth; d++, x += stride) {
+    uint32_t *unit = panels + d * PANEL_COLUMNS;
+    for (int64_t p = 0; p < columns; p += PANEL_COLUMNS, unit += size)
+      for (int64_t c = 0; c < PANEL_COLUMNS; c += WIDTH) {
+        VU v = FN(load_bits)(x + p + c, columns - p - c);
         memcpy(unit + c, &v, sizeof v);
       }
   }
@@ -283,7 +297,8 @@ KERNEL void FN(product_bf16)(float *c, int64_t ldc, bool add,
 static const PanelKernels FN(kernels) = {
   .pack_rows    = { [ELEMENT_FP32] = FN(pack_rows_fp32),
                     [ELEMENT_BF16] = FN(pack_rows_bf16) },
-  .pack_columns = FN(pack_columns),
+  .pack_columns = { [ELEMENT_FP32] = FN(pack_columns_fp32),
+                    [ELEMENT_BF16] = FN(pack_columns_bf16) },
   .round_rows   = FN(round_rows),
   .product      = { [ELEMENT_FP32] = FN(product_fp32),
                     [ELEMENT_BF16] = FN(product_bf16) },

@@ -101,25 +101,25 @@ void product_pack_rows(Element e, uint32_t *panels, const float *x,
 }
 
 
-void product_pack_piece(uint32_t *panels, int64_t depth, Piece p,
+void product_pack_piece(Element e, uint32_t *panels, int64_t depth, Piece p,
                         const float *x, int64_t stride) {
-  int64_t size = panel_size(ELEMENT_BF16, depth);
+  int64_t size = panel_size(e, depth);
   uint32_t *at = panels + p.column / PANEL_COLUMNS * size +
-                 p.row / 2 * PANEL_COLUMNS;
-  panel_kernels()->pack_columns(at, size, x, stride, p.columns, p.rows);
+                 panel_units(e, p.row) * PANEL_COLUMNS;
+  panel_kernels()->pack_columns[e](at, size, x, stride, p.columns, p.rows);
 }
 
 
 static void pack_columns_some(void *ctx, int64_t first, int64_t n) {
   const Packing *p = ctx;
-  product_pack_piece(p->out, p->depth, (Piece){ first, n, 0, p->columns },
+  product_pack_piece(p->element, p->out, p->depth, (Piece){ first, n, 0, p->columns },
                      p->x + first * p->columns, p->columns);
 }
 
 
-void product_pack_columns(uint32_t *panels, const float *x, int64_t columns,
-                          int64_t depth) {
-  Packing p = { ELEMENT_BF16, panels, x, columns, depth };
+void product_pack_columns(Element e, uint32_t *panels, const float *x,
+                          int64_t columns, int64_t depth) {
+  Packing p = { e, panels, x, columns, depth };
   ClockPart before = clock_enter(CLOCK_GEMM);
   pool_rows(depth, ROUND_ROWS, pack_columns_some, &p);
   clock_leave(before);
@@ -231,28 +231,15 @@ void product_finish(int64_t m, int64_t n, const Finish *f) {
 }
 
 
-void product_columns(float *c, const uint32_t *a, const uint32_t *b,
-                     int64_t m, int64_t n, int64_t depth) {
-  int64_t size = panel_size(ELEMENT_BF16, depth);
+void product_columns(Element e, float *c, const uint32_t *a,
+                     const uint32_t *b, int64_t m, int64_t n, int64_t depth) {
+  int64_t size = panel_size(e, depth);
   Product p = {
-    .element = ELEMENT_BF16, .c = c, .add = true,
+    .element = e, .c = c, .add = true,
     .a = { a, 1, PANEL_COLUMNS }, .b = { b, 1, PANEL_COLUMNS },
     .a_block = size, .b_panel = size,
-    .m = m, .n = n, .units = panel_units(ELEMENT_BF16, depth),
+    .m = m, .n = n, .units = panel_units(e, depth),
     .piece = DEPTH_UNITS, .block = PANEL_COLUMNS, .group = 1 };
-  multiply(&p);
-}
-
-
-void product_columns_plain(float *c, const float *a, int64_t stride,
-                           const float *b, int64_t m, int64_t n,
-                           int64_t depth) {
-  Product p = {
-    .element = ELEMENT_FP32, .c = c, .add = true,
-    .a = { (const void *)a, 1, stride }, .b = { (const void *)b, 1, n },
-    .a_block = BLOCK_ROWS, .b_panel = PANEL_COLUMNS,
-    .m = m, .n = n, .units = depth, .piece = DEPTH_UNITS,
-    .block = BLOCK_ROWS, .group = 1 };
   multiply(&p);
 }
 

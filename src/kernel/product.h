@@ -28,9 +28,9 @@ void product_round(Bf16 *out, const float *x, int64_t rows, int64_t n);
 /* panels of x [columns, depth], for products with its transpose */
 void product_pack_rows(Element e, uint32_t *panels, const float *x,
                        int64_t columns, int64_t depth);
-/* bf16 panels of x [depth, columns] */
-void product_pack_columns(uint32_t *panels, const float *x, int64_t columns,
-                          int64_t depth);
+/* panels of x [depth, columns] */
+void product_pack_columns(Element e, uint32_t *panels, const float *x,
+                          int64_t columns, int64_t depth);
 
 /* A piece of a matrix. It begins at an even row, and an odd number of rows
    ends the matrix; it begins at a multiple of PANEL_COLUMNS, and a number of
@@ -41,7 +41,7 @@ typedef struct Piece {
 
 /* the same of a piece x [p.rows, p.columns], rows `stride` apart; on the
    thread that calls */
-void product_pack_piece(uint32_t *panels, int64_t depth, Piece p,
+void product_pack_piece(Element e, uint32_t *panels, int64_t depth, Piece p,
                         const float *x, int64_t stride);
 
 /* What is done to each piece of c when its sums are complete, by the thread
@@ -67,15 +67,10 @@ void product_plain(float *c, bool add, const float *a, const float *b,
 /* the same for a c that was made otherwise */
 void product_finish(int64_t m, int64_t n, const Finish *f);
 
-/* c += a' b, c [m, n]: bf16 panels of a with m columns, of b with n, both of
-   this depth */
-void product_columns(float *c, const uint32_t *a, const uint32_t *b,
-                     int64_t m, int64_t n, int64_t depth);
-/* the same in float32: a [depth, m] with rows `stride` apart, b [depth, n];
-   n in whole panels */
-void product_columns_plain(float *c, const float *a, int64_t stride,
-                           const float *b, int64_t m, int64_t n,
-                           int64_t depth);
+/* c += a' b, c [m, n]: panels of a with m columns, of b with n, both of this
+   depth */
+void product_columns(Element e, float *c, const uint32_t *a,
+                     const uint32_t *b, int64_t m, int64_t n, int64_t depth);
 
 #pragma GCC visibility pop
 
