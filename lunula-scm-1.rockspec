@@ -77,6 +77,7 @@ build = {
         "src/lua/lstate.c",
         "src/lua/lsystem.c",
         "src/lua/ltensor.c",
+        "src/lua/ltext.c",
         "src/lua/lthreads.c",
         "src/lua/ltokenizer.c",
         "src/optim/adamw.c",

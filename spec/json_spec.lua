@@ -39,6 +39,23 @@ describe("json.decode", function()
   end)
 end)
 
+describe("json.values", function()
+  it("reads what decode reads", function()
+    local text = '{"a":[1,2.5,null],"b":[],"c":{"d":"[]"},"e":1.0}'
+    assert.are.same({ a = { 1, 2.5, json.null }, b = {}, c = { d = "[]" },
+      e = 1 }, json.values(text, "x.json"))
+  end)
+
+  it("is as strict", function()
+    for _, text in ipairs { "", "[0x10]", "[\255]", "[]\0x", '["\1"]',
+      ("["):rep(129) .. ("]"):rep(129) } do
+      local ok, why = pcall(json.values, text, "tokenizer.json")
+      assert.is_false(ok)
+      assert.are.equal("tokenizer.json: not valid JSON: ", why:sub(1, 32))
+    end
+  end)
+end)
+
 describe("json.encode", function()
   it("sorts keys", function()
     assert.are.equal('{"a":1,"b":[true,false],"c":{}}',

@@ -21,6 +21,7 @@ static const luaL_Reg openers[] = {
   {"system", system_open},
   {"tensor", tensor_open},
   {"ops", ops_open},
+  {"text_fault", text_open},
   {"threads", threads_open},
   {"tokenizer", tokenizer_open},
   {NULL, NULL}

@@ -28,6 +28,7 @@ int rng_open(lua_State *L);        /* lrng.c */
 int state_open(lua_State *L);      /* lstate.c */
 int system_open(lua_State *L);     /* lsystem.c */
 int tensor_open(lua_State *L);     /* ltensor.c */
+int text_open(lua_State *L);       /* ltext.c */
 int threads_open(lua_State *L);    /* lthreads.c */
 int tokenizer_open(lua_State *L);  /* ltokenizer.c */
 

@@ -19,7 +19,7 @@ local REPLACEMENT = "\239\191\189"  -- U+FFFD, what invalid bytes read as
 local function document(dir, files, name)
   local path = dir .. "/" .. name
   if not files[name] then return { path = path, root = {} } end
-  local root = json.decode(files[name], path)
+  local root = json.values(files[name], path)
   if type(root) ~= "table" then
     error(path .. ": expected an object, got " .. type(root), 0)
   end
@@ -278,7 +278,7 @@ end
 local function read_tokenizer_json(settings, doc)
   local core = settings.core
   read_model(core, doc)
-  settings.ids = ids_of(core.tokens)
+  settings.ids = get(doc, "model.vocab", "table")
   core.unk_id = require_id(settings, doc, "model.unk_token",
     get(doc, "model.unk_token", "string", "[UNK]"))
   for _, given in ipairs(get(doc, "added_tokens", "table", {})) do
