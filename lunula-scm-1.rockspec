@@ -51,6 +51,7 @@ build = {
         "src/encoder/norm.c",
         "src/encoder/parameters.c",
         "src/encoder/pooling.c",
+        "src/encoder/workspace.c",
         "src/io/atomic.c",
         "src/io/folder.c",
         "src/io/mapped.c",

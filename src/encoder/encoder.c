@@ -11,20 +11,8 @@
 
 #include "../base/clock.h"
 #include "../base/mem.h"
-#include "attention.h"
 #include "parameters.h"
-
-/* floats to a cache line: no two buffers share one */
-enum { LINE = 16 };
-
-/* a number of floats that no machine has; sums of sizes stop here */
-#define TOO_MANY  (SIZE_MAX / 16)
-
-/* a block that is used again; grows by an eighth more than was asked for */
-typedef struct Block {
-  float *memory;
-  size_t room;  /* floats */
-} Block;
+#include "workspace.h"
 
 struct Encoder {
   int refs;
@@ -47,98 +35,9 @@ typedef struct Pass {
   uint64_t version;     /* of all parameters together, */
   uint64_t replaced;    /* and the encoder's count, when it began */
   Block block;          /* holds all that is kept */
-  NormKept embeddings;
-  float *inputs;        /* [layers, tokens, hidden], where checkpoints are
-                           kept; else NULL */
+  PassKept kept;
   LayerKept layer[];    /* [num_hidden_layers] */
 } Pass;
-
-/* What a scratch is for: a forward that finds all weights packed, one that
-   packs what it multiplies, or the way back. */
-typedef enum Scope {
-  PACKED,
-  FORWARD,
-  BACKWARD
-} Scope;
-
-typedef struct Scratch {
-  LayerScratch layer;
-  float *x;             /* [tokens, hidden] */
-} Scratch;
-
-
-/* {======== blocks ======== */
-
-static bool reserve(Block *b, size_t floats) {
-  if (b->room >= floats && b->memory != NULL) return true;
-  if (floats >= TOO_MANY) return false;
-  mem_free(b->memory);
-  b->room = floats + floats / 8;
-  b->memory = mem_alloc(b->room * sizeof(float));
-  if (b->memory == NULL) b->room = 0;
-  return b->memory != NULL;
-}
-
-
-static size_t whole_lines(int64_t rows, int64_t width) {
-  return ((size_t)(rows * width) + LINE - 1) / LINE * LINE;
-}
-
-
-/* the next [rows, width] floats at *at; *at NULL: only counts into *floats */
-static float *take(float **at, size_t *floats, int64_t rows, int64_t width) {
-  size_t n = whole_lines(rows, width);
-  float *p = *at;
-  *floats = n < TOO_MANY - *floats ? *floats + n : TOO_MANY;
-  if (p != NULL) *at = p + n;
-  return p;
-}
-
-
-static NormKept take_norm(float **at, size_t *n, int64_t tokens,
-                          int64_t hidden) {
-  NormKept k;
-  k.normal = take(at, n, tokens, hidden);
-  k.inverse = take(at, n, tokens, 1);
-  return k;
-}
-
-
-static LayerKept take_layer(float **at, size_t *n, const EncoderConfig *c,
-                            int64_t tokens) {
-  LayerKept k;
-  k.qkv = take(at, n, tokens, 3 * c->hidden_size);
-  k.lse = take(at, n, tokens, c->num_attention_heads);
-  k.context = take(at, n, tokens, c->hidden_size);
-  k.inner = take(at, n, tokens, c->intermediate_size);
-  k.attention_norm = take_norm(at, n, tokens, c->hidden_size);
-  k.output_norm = take_norm(at, n, tokens, c->hidden_size);
-  return k;
-}
-
-
-/* What a pass keeps until its end. */
-typedef enum Keeping {
-  KEEP_ONE,     /* a layer's buffers, for each in turn: nothing goes back */
-  KEEP_ALL,     /* every layer's */
-  KEEP_INPUTS   /* one layer's, and the input of each */
-} Keeping;
-
-
-static size_t kept_floats(const EncoderConfig *c, int64_t tokens,
-                          Keeping keeping) {
-  size_t layers = (size_t)c->num_hidden_layers;
-  size_t embeddings = 0, layer = 0, input = 0;
-  float *nowhere = NULL;
-  take_norm(&nowhere, &embeddings, tokens, c->hidden_size);
-  take_layer(&nowhere, &layer, c, tokens);
-  take(&nowhere, &input, tokens, c->hidden_size);
-  bool fits = mem_times(keeping == KEEP_ALL ? layers : 1, layer, &layer) &&
-              mem_times(keeping == KEEP_INPUTS ? layers : 0, input, &input) &&
-              layer < TOO_MANY - embeddings &&
-              input < TOO_MANY - embeddings - layer;
-  return fits ? embeddings + layer + input : TOO_MANY;
-}
 
 
 static Keeping keeping_of(const Encoder *e, bool recorded) {
@@ -157,93 +56,6 @@ size_t encoder_needs(const Encoder *e, int64_t tokens) {
   size_t bytes = encoder_keeps(e, tokens);
   return bytes <= e->spare.room * sizeof(float) ? 0 : bytes;
 }
-
-
-/* units of panels (four bytes, as floats have); NULL when there are none */
-static uint32_t *take_units(float **at, size_t *n, int64_t units) {
-  return units > 0 ? (void *)take(at, n, 1, units) : NULL;
-}
-
-
-/* rows of bf16 */
-static Bf16 *take_rounded(float **at, size_t *n, int64_t rows,
-                          int64_t width) {
-  return (Bf16 *)take_units(at, n, rows * bf16_step(width) / 2);
-}
-
-
-static int64_t larger(int64_t a, int64_t b) {
-  return a > b ? a : b;
-}
-
-
-/* what rounding and packing take; weight: of the largest matrix */
-static void take_operands(LayerScratch *s, float **at, size_t *n,
-                          const EncoderConfig *c, int64_t tokens,
-                          Scope scope) {
-  int64_t hidden = c->hidden_size, inner = c->intermediate_size;
-  int64_t qkv = linear_units(s->arithmetic.precision, QKV * hidden, hidden);
-  int64_t widest = linear_units(s->arithmetic.precision, inner, hidden);
-  int64_t output = linear_units(s->arithmetic.precision, hidden, inner);
-  bool bf16 = s->arithmetic.precision == PRECISION_BF16;
-  if (scope != PACKED)
-    s->arithmetic.weight = take_units(at, n, larger(qkv, larger(widest,
-                                                                output)));
-  s->rounded = take_rounded(at, n, bf16 ? tokens : 0, QKV * hidden);
-  s->rounded_inner = take_rounded(at, n, bf16 ? tokens : 0, inner);
-}
-
-
-/* panels of activations and their gradients, in a backward by our kernels */
-static void take_panels(LayerScratch *s, float **at, size_t *n,
-                        const EncoderConfig *c, int64_t tokens) {
-  Element e = linear_element(s->arithmetic.precision);
-  int64_t hidden = panels_size(e, c->hidden_size, tokens);
-  int64_t inner = panels_size(e, c->intermediate_size, tokens);
-  s->dy = take_units(at, n, hidden);
-  s->wide = take_units(at, n, larger(QKV * hidden, inner));
-  s->x = take_units(at, n, larger(hidden, inner));
-}
-
-
-static size_t place_scratch(Scratch *s, float *at, const EncoderConfig *c,
-                            const Batch *b, Precision precision,
-                            Scope scope) {
-  size_t n = 0;
-  int64_t inner = c->intermediate_size, hidden = c->hidden_size;
-  LayerScratch *l = &s->layer;
-  bool back = scope == BACKWARD;
-  *s = (Scratch){ .layer.lanes = l->lanes,
-                  .layer.arithmetic.precision = precision };
-  s->x = take(&at, &n, b->tokens, hidden);
-  l->h = take(&at, &n, b->tokens, hidden);
-  l->y = take(&at, &n, b->tokens, hidden);
-  l->dg = l->dqkv = take(&at, &n, back ? b->tokens : 0,
-                         larger(inner, QKV * hidden));  /* one, then other */
-  l->attention = take(&at, &n, l->lanes,
-                      attention_scratch(1, b->longest, hidden /
-                                        c->num_attention_heads, back));
-  take_operands(l, &at, &n, c, b->tokens, scope);
-  if (back && linear_is_ours(precision, hidden, hidden))
-    take_panels(l, &at, &n, c, b->tokens);
-  if (precision == PRECISION_FP32)
-    l->g = back && linear_is_ours(precision, inner, hidden)
-         ? (float *)l->wide : take(&at, &n, b->tokens, inner);
-  return n;
-}
-
-
-static bool get_scratch(Encoder *e, Scratch *s, const Batch *b, Precision p,
-                        Scope scope) {
-  s->layer.lanes = attention_lanes(b->sequences,
-                                   e->config.num_attention_heads);
-  size_t floats = place_scratch(s, NULL, &e->config, b, p, scope);
-  if (!reserve(&e->scratch, floats)) return false;
-  place_scratch(s, e->scratch.memory, &e->config, b, p, scope);
-  return true;
-}
-
-/* }======== */
 
 
 /* {======== the encoder ======== */
@@ -381,23 +193,9 @@ static Batch batch_of(const EncoderInput *in) {
 }
 
 
-/* every layer has its own place, or all have the same */
-static void place_kept(Pass *p, Keeping keeping) {
-  const EncoderConfig *c = &p->encoder->config;
-  int64_t tokens = p->batch.tokens, layers = c->num_hidden_layers;
-  float *at = p->block.memory;
-  size_t n = 0;
-  p->embeddings = take_norm(&at, &n, tokens, c->hidden_size);
-  for (int64_t i = 0; i < layers; i++)
-    p->layer[i] = keeping == KEEP_ALL || i == 0
-                ? take_layer(&at, &n, c, tokens) : p->layer[0];
-  p->inputs = keeping == KEEP_INPUTS
-            ? take(&at, &n, layers * tokens, c->hidden_size) : NULL;
-}
-
-
 static float *input_of(const Pass *p, int64_t layer) {
-  return p->inputs + layer * p->batch.tokens * p->encoder->config.hidden_size;
+  return p->kept.inputs +
+         layer * p->batch.tokens * p->encoder->config.hidden_size;
 }
 
 
@@ -424,12 +222,13 @@ static Pass *pass_new(Encoder *e, const EncoderInput *in,
   p->block = e->spare;
   e->spare = (Block){ NULL, 0 };
   Keeping keeping = keeping_of(e, recorded);
-  if (!reserve(&p->block,
-               kept_floats(&e->config, p->batch.tokens, keeping))) {
+  if (!block_reserve(&p->block, kept_floats(&e->config, p->batch.tokens,
+                                            keeping))) {
     pass_free(p);
     return NULL;
   }
-  place_kept(p, keeping);
+  p->kept.layer = p->layer;
+  kept_place(&p->kept, p->block.memory, &e->config, p->batch.tokens, keeping);
   return p;
 }
 
@@ -475,11 +274,11 @@ static void run_layers(const Pass *p, const Scratch *s, float *out) {
   const Parameters *params = &p->encoder->parameters;
   Dropout d = embedding_dropout(p);
   Matrix first = layer_matrix(p, s, params->layers ? s->x : out);
-  embeddings_forward(&params->embeddings, &p->batch, &p->embeddings, &d,
+  embeddings_forward(&params->embeddings, &p->batch, &p->kept.embeddings, &d,
                      &first);
   for (int64_t i = 0; i < params->layers; i++) {
     LayerCall c = call_of(p, i, s);
-    if (p->inputs != NULL) memcpy(input_of(p, i), s->x, input_bytes(p));
+    if (p->kept.inputs != NULL) memcpy(input_of(p, i), s->x, input_bytes(p));
     layer_forward(&c, s->x, i == params->layers - 1 ? out : s->x);
   }
 }
@@ -515,7 +314,8 @@ Tensor *encoder_forward(Encoder *e, Tape *tape, const EncoderInput *input,
   Tensor *out = tensor_new(FLOAT32, &shape);
   settle(p);
   if (out == NULL || !pack_weights(e, recorded, &scope) ||
-      !get_scratch(e, &s, &p->batch, p->precision, scope)) {
+      !scratch_get(&e->scratch, &s, &e->config, &p->batch, p->precision,
+                   scope)) {
     tensor_release(out);
     pass_free(p);
     return NULL;
@@ -546,7 +346,7 @@ static void input_again(void *ctx, const Matrix *x) {
   const LayerInput *in = ctx;
   const Pass *p = in->pass;
   const Parameters *params = &p->encoder->parameters;
-  if (p->inputs != NULL) {
+  if (p->kept.inputs != NULL) {
     memcpy(x->values, input_of(p, in->layer), input_bytes(p));
     matrix_round_all(x);
     return;
@@ -557,7 +357,7 @@ static void input_again(void *ctx, const Matrix *x) {
     return;
   }
   Dropout d = embedding_dropout(p);
-  embeddings_again(&params->embeddings, &p->batch, &p->embeddings, &d, x);
+  embeddings_again(&params->embeddings, &p->batch, &p->kept.embeddings, &d, x);
 }
 
 
@@ -575,12 +375,14 @@ static bool back_through(const Pass *p, float *dx) {
   const Parameters *params = &p->encoder->parameters;
   int64_t lowest = lowest_wanted(params);
   Scratch s;
-  if (!get_scratch(p->encoder, &s, &p->batch, p->precision, BACKWARD))
+  Encoder *e = p->encoder;
+  if (!scratch_get(&e->scratch, &s, &e->config, &p->batch, p->precision,
+                   BACKWARD))
     return false;
   for (int64_t i = params->layers - 1; i >= 0 && i >= lowest; i--) {
     LayerCall c = call_of(p, i, &s);
     LayerInput in = { p, i };
-    if (p->inputs != NULL) {
+    if (p->kept.inputs != NULL) {
       Matrix x = layer_matrix(p, &s, input_of(p, i));
       matrix_round_all(&x);
       layer_forward(&c, x.values, s.x);
@@ -589,8 +391,8 @@ static bool back_through(const Pass *p, float *dx) {
   }
   Dropout d = embedding_dropout(p);
   return lowest >= 0 ||
-         embeddings_back(&params->embeddings, &p->batch, &p->embeddings, &d,
-                         dx);
+         embeddings_back(&params->embeddings, &p->batch,
+                         &p->kept.embeddings, &d, dx);
 }
 
 

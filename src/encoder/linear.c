@@ -52,8 +52,8 @@ static bool is_kept(const Linear *l, Precision p) {
 
 
 static void pack_forward(const Linear *l, Precision p, uint32_t *panels) {
-  product_pack_rows(linear_element(p), panels, tensor_f32(l->weight), outputs(l),
-                    inputs(l));
+  product_pack_rows(linear_element(p), panels, tensor_f32(l->weight),
+                    outputs(l), inputs(l));
 }
 
 

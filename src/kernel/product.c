@@ -112,7 +112,8 @@ void product_pack_piece(Element e, uint32_t *panels, int64_t depth, Piece p,
 
 static void pack_columns_some(void *ctx, int64_t first, int64_t n) {
   const Packing *p = ctx;
-  product_pack_piece(p->element, p->out, p->depth, (Piece){ first, n, 0, p->columns },
+  product_pack_piece(p->element, p->out, p->depth,
+                     (Piece){ first, n, 0, p->columns },
                      p->x + first * p->columns, p->columns);
 }
 
