@@ -196,7 +196,8 @@ static bool inner_back(const LayerCall *c, float *dx, const Matrix *dy) {
   Matrix dg = with_panels(c, &l->intermediate, inner_to_multiply(c, s->dg),
                           s->wide);
   Matrix h = input_for(c, &l->intermediate, s->h, c->config->hidden_size);
-  if (g.panels != NULL) g.values = NULL;  /* they would lie in dg's panels */
+  /* in dg's panels lies no g: its own hold it, or its weight is frozen */
+  if ((uint32_t *)g.values == s->wide) g.values = NULL;
   ActivateJob act = activate_job(c, &g, &dg);
   Finish active = { activate_pieces, &act, false };
   linear_back_input(&l->output, a, s->dg, false, dy, &active);

@@ -1,9 +1,10 @@
 /*
 ** A matrix of activations or of their gradients, [rows, width], in the forms
-** that products read: float32, and in bfloat16 what its maker rounds while
-** the numbers are still in the cache.
+** that products read: float32, and what its maker rounds to bfloat16 or packs
+** into panels while the numbers are still in the cache.
 **
-** A form that is NULL is not wanted. In float32 nothing is rounded.
+** A form that is NULL is not wanted. In float32 nothing is rounded, and only
+** a backward by our own kernels wants panels.
 */
 #ifndef lunula_matrix_h
 #define lunula_matrix_h
@@ -29,8 +30,8 @@ static inline Matrix matrix_of(float *values, int64_t rows, int64_t width) {
                    .stride = width };
 }
 
-/* rounds what is wanted of a piece; x [p.rows, p.columns], rows `stride`
-   apart. On the thread that calls, inside a pool's task */
+/* rounds and packs what is wanted of a piece; x [p.rows, p.columns], rows
+   `stride` apart. On the thread that calls, inside a pool's task */
 void matrix_round(const Matrix *m, Piece p, const float *x, int64_t stride);
 
 /* the same of whole rows of the values */
