@@ -282,10 +282,11 @@ bool layer_back(const LayerCall *c, float *dx, InputAgain again, void *ctx,
                 bool below) {
   const Layer *l = c->layer;
   if (!feed_forward_back(c, dx) || !context_back(c, dx)) return false;
-  int i = 0;
-  while (i < QKV - 1 && !l->part[i].weight->requires_grad) i++;
-  Matrix x = input_for(c, &l->part[i], c->scratch->y, c->config->hidden_size);
-  again(ctx, &x);
+  int i = 0;  /* the first that learns */
+  while (i < QKV && !l->part[i].weight->requires_grad) i++;
+  Matrix x = input_for(c, &l->part[i < QKV ? i : 0], c->scratch->y,
+                       c->config->hidden_size);
+  if (i < QKV) again(ctx, &x);
   return qkv_back(c, dx, &x, below);
 }
 

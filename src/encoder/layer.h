@@ -46,7 +46,8 @@ typedef struct LayerScratch {
   float *h;          /* [tokens, hidden] */
   float *y;          /* [tokens, hidden] */
   float *g;          /* [tokens, intermediate]; NULL in bf16. In a backward
-                        with panels it lies where `wide` does */
+                        where our kernels read it, it lies where `wide`
+                        does */
   float *dg;         /* [tokens, intermediate], backward only */
   float *dqkv;       /* [tokens, 3 hidden], backward only */
   int64_t lanes;     /* attention_lanes */

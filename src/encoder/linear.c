@@ -140,7 +140,7 @@ void linear_back_input(const Linear *l, const Arithmetic *a, float *dx,
   int64_t out = outputs(l), in = inputs(l);
   const float *w = tensor_f32(l->weight);
   if (a->precision == PRECISION_BF16) {
-    product_pack_columns(ELEMENT_BF16, a->weight, w, in, out);
+    product_pack_columns(a->weight, w, in, out);
     product_rows(ELEMENT_BF16, dx, add, dy->rounded, a->weight, dy->rows, in,
                  out, f);
   }

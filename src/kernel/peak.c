@@ -52,7 +52,7 @@ static bool round_operands(Operands *o, Error *e) {
   o->rows = mem_alloc(sizeof *o->rows * (size_t)(M * bf16_step(K)));
   o->panels = mem_alloc(sizeof *o->panels * (size_t)panels);
   if (o->rows == NULL || o->panels == NULL) return error_no_memory(e);
-  product_round(o->rows, o->a, M, K);
+  panel_kernels()->round_rows(o->rows, bf16_step(K), o->a, K, M, K);
   product_pack_rows(ELEMENT_BF16, o->panels, o->b, N, K);
   return true;
 }

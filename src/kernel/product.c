@@ -11,7 +11,7 @@ enum {
   BLOCK_ROWS = 48,     /* rows of c in a task: a block of a stays in L1 or L2 */
   BLOCK_PANELS = 6,    /* panels of b in a task */
   DEPTH_UNITS = 512,   /* of a long sum: a piece of a panel stays in L2 */
-  ROUND_ROWS = 32
+  ROWS_A_TASK = 32     /* of what is packed, or finished */
 };
 
 /* c [m, n] cut into tasks of `block` rows and some panels */
@@ -60,30 +60,7 @@ static void run(int64_t n, PoolTask task, void *ctx) {
 }
 
 
-/* {======== rounding and packing ======== */
-
-typedef struct Rounding {
-  Bf16 *out;
-  const float *x;
-  int64_t n;
-} Rounding;
-
-
-static void round_some(void *ctx, int64_t first, int64_t rows) {
-  const Rounding *r = ctx;
-  int64_t step = bf16_step(r->n);
-  panel_kernels()->round_rows(r->out + first * step, step,
-                              r->x + first * r->n, r->n, rows, r->n);
-}
-
-
-void product_round(Bf16 *out, const float *x, int64_t rows, int64_t n) {
-  Rounding r = { out, x, n };
-  ClockPart before = clock_enter(CLOCK_GEMM);
-  pool_rows(rows, ROUND_ROWS, round_some, &r);
-  clock_leave(before);
-}
-
+/* {======== packing ======== */
 
 static void pack_panel(void *ctx, int64_t i) {
   const Packing *p = ctx;
@@ -118,11 +95,11 @@ static void pack_columns_some(void *ctx, int64_t first, int64_t n) {
 }
 
 
-void product_pack_columns(Element e, uint32_t *panels, const float *x,
-                          int64_t columns, int64_t depth) {
-  Packing p = { e, panels, x, columns, depth };
+void product_pack_columns(uint32_t *panels, const float *x, int64_t columns,
+                          int64_t depth) {
+  Packing p = { ELEMENT_BF16, panels, x, columns, depth };
   ClockPart before = clock_enter(CLOCK_GEMM);
-  pool_rows(depth, ROUND_ROWS, pack_columns_some, &p);
+  pool_rows(depth, ROWS_A_TASK, pack_columns_some, &p);
   clock_leave(before);
 }
 
@@ -228,7 +205,7 @@ static void finish_some(void *ctx, int64_t first, int64_t n) {
 
 void product_finish(int64_t m, int64_t n, const Finish *f) {
   FinishJob j = { f, n };
-  if (f != NULL) pool_rows(m, ROUND_ROWS, finish_some, &j);
+  if (f != NULL) pool_rows(m, ROWS_A_TASK, finish_some, &j);
 }
 
 

@@ -22,15 +22,12 @@ static inline int64_t bf16_step(int64_t n) {
   return (n + 31) / 32 * 32;
 }
 
-/* out [rows, bf16_step(n)] from x [rows, n] */
-void product_round(Bf16 *out, const float *x, int64_t rows, int64_t n);
-
 /* panels of x [columns, depth], for products with its transpose */
 void product_pack_rows(Element e, uint32_t *panels, const float *x,
                        int64_t columns, int64_t depth);
-/* panels of x [depth, columns] */
-void product_pack_columns(Element e, uint32_t *panels, const float *x,
-                          int64_t columns, int64_t depth);
+/* bf16 panels of x [depth, columns] */
+void product_pack_columns(uint32_t *panels, const float *x, int64_t columns,
+                          int64_t depth);
 
 /* A piece of a matrix. It begins at an even row, and an odd number of rows
    ends the matrix; it begins at a multiple of PANEL_COLUMNS, and a number of
@@ -55,7 +52,8 @@ typedef struct Finish {
 } Finish;
 
 /* c (+)= a b, c [m, n]; a [m, k], and packed panels of b with n columns and
-   depth k. bf16: a is from product_round. f: may be NULL */
+   depth k. bf16: rows of a are bf16_step(k) apart. f: may
+   be NULL */
 void product_rows(Element e, float *c, bool add, const void *a,
                   const uint32_t *panels, int64_t m, int64_t n, int64_t k,
                   const Finish *f);
