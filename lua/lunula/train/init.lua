@@ -198,25 +198,26 @@ local function epoch(run)
   end_epoch(run, seen)
 end
 
-local function fit(run)
-  while not is_over(run) do epoch(run) end
-  check_interrupt()
-  run.best:restore(run.step)
-end
-
--- }========
-
--- Gradients, moments and a copy of the best weights are large, and of no use
--- after the last step. They go before anything else is done with the model:
--- the collector might take its time.
+-- Gradients and moments are large, and of no use after the last step. They go
+-- before anything else is done with the model: the best weights may have to be
+-- read, and the collector might take its time.
 local function free_memory(run)
   for _, parameter in ipairs(run.model:parameters()) do
     parameter.tensor:zero_grad()
   end
-  run.optimizer, run.best.copies = nil, nil
+  run.optimizer = nil
   collectgarbage()
   core.system.trim()
 end
+
+local function fit(run)
+  while not is_over(run) do epoch(run) end
+  check_interrupt()
+  free_memory(run)
+  run.best:restore(run.step)
+end
+
+-- }========
 
 local function start(model, rows, o)
   local made = plan.make(model, rows, o)
@@ -330,7 +331,8 @@ return function(model, rows, given)
   local ok, why = pcall(fit, run)
   model:train(false)
   restore()
-  free_memory(run)
+  run.best.copies = nil
+  free_memory(run)  -- of what restoring took, or of a training that failed
   if not ok then error(why, 0) end
   return finish(run)
 end
