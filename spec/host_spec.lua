@@ -101,6 +101,22 @@ describe("A host", function()
 end)
 
 describe("lunula.core", function()
+  it("is loaded by several threads, and they don't race", function()
+    local path = os.tmpname()
+    local _, code = shell.run { "sh", "-c", "cc -std=c99 -g "
+      .. "-fsanitize=thread -o " .. path .. " spec/support/once.c "
+      .. "src/kernel/blas.c $(pkg-config --cflags --libs openblas) -lpthread" }
+    if code ~= 0 then
+      os.remove(path)
+      pending("needs a C compiler and its thread sanitizer")
+      return
+    end
+    local said, _, complaint = shell.run { "env", "-u", "LD_PRELOAD", path }
+    os.remove(path)
+    assert.are.equal("", complaint)
+    assert.are.equal("alive\n", said)
+  end)
+
   it("shows the program one name", function()
     local said, code = shell.run { "nm", "-D", "--defined-only",
       "lunula/core.so" }

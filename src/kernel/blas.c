@@ -12,9 +12,16 @@ static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 static bool serial;
 
 
-void blas_init(void) {
+static void init_once(void) {
   serial = openblas_get_parallel() == OPENBLAS_SEQUENTIAL;
   openblas_set_num_threads(1);
+}
+
+
+/* once: another state's threads may be in a product when this one loads */
+void blas_init(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, init_once);
 }
 
 
