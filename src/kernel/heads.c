@@ -19,11 +19,6 @@
   ((V)((((a) > (b)) & (VI)(a)) | (~((a) > (b)) & (VI)(b))))
 #endif
 #include "heads_impl.h"
-#undef LEVEL
-#undef WIDTH
-#undef VECTORS
-#undef TARGET
-#undef LARGER
 
 #if defined(__x86_64__)
 #define LEVEL    avx2
@@ -32,11 +27,6 @@
 #define TARGET   TARGET_AVX2
 #define LARGER(a, b)  ((V)_mm256_max_ps((__m256)(a), (__m256)(b)))
 #include "heads_impl.h"
-#undef LEVEL
-#undef WIDTH
-#undef VECTORS
-#undef TARGET
-#undef LARGER
 
 #define LEVEL    avx512
 #define WIDTH    16
@@ -44,11 +34,6 @@
 #define TARGET   TARGET_AVX512
 #define LARGER(a, b)  ((V)_mm512_max_ps((__m512)(a), (__m512)(b)))
 #include "heads_impl.h"
-#undef LEVEL
-#undef WIDTH
-#undef VECTORS
-#undef TARGET
-#undef LARGER
 
 #elif defined(__aarch64__)
 #define LEVEL    neon
@@ -57,11 +42,6 @@
 #define TARGET
 #define LARGER(a, b)  ((V)vmaxq_f32((float32x4_t)(a), (float32x4_t)(b)))
 #include "heads_impl.h"
-#undef LEVEL
-#undef WIDTH
-#undef VECTORS
-#undef TARGET
-#undef LARGER
 #endif
 
 

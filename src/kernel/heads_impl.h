@@ -5,6 +5,7 @@
 **   VECTORS  of a tile of a product: ROWS x VECTORS sums stay in registers
 **   TARGET   the attribute that lets the compiler use it
 **   LARGER(a, b)   the larger of each lane, where both are numbers
+** It undefines them all.
 */
 
 #define FN(name)  JOIN(name, LEVEL)
@@ -225,3 +226,8 @@ static const HeadKernels FN(kernels) = {
 #undef INLINE
 #undef KERNEL
 #undef ROWS
+#undef LEVEL
+#undef WIDTH
+#undef VECTORS
+#undef TARGET
+#undef LARGER

@@ -62,12 +62,6 @@ static inline float bits_float(uint32_t u) {
                    fmaf(bits_float(ODD(a)), bits_float(ODD((b)[0])), \
                         (sum)[0])))
 #include "panels_impl.h"
-#undef LEVEL
-#undef WIDTH
-#undef ROWS
-#undef VECTORS
-#undef TARGET
-#undef DOT
 
 /* }======== */
 
@@ -85,12 +79,6 @@ static inline float bits_float(uint32_t u) {
      _mm256_fmadd_ps((__m256)_mm256_set1_epi32((int)ODD(a)), \
                      (__m256)ODD(b), (__m256)(sum))))
 #include "panels_impl.h"
-#undef LEVEL
-#undef WIDTH
-#undef ROWS
-#undef VECTORS
-#undef TARGET
-#undef DOT
 
 #define LEVEL    avx512
 #define WIDTH    16
@@ -103,11 +91,11 @@ static inline float bits_float(uint32_t u) {
      _mm512_fmadd_ps((__m512)_mm512_set1_epi32((int)ODD(a)), \
                      (__m512)ODD(b), (__m512)(sum))))
 #include "panels_impl.h"
-#undef LEVEL
-#undef TARGET
-#undef DOT
 
 #define LEVEL    avx512bf16
+#define WIDTH    16
+#define ROWS     6
+#define VECTORS  4
 #define TARGET   TARGET_AVX512BF16
 #define DOT(sum, a, b) \
   ((sum) = (V)_mm512_dpbf16_ps((__m512)(sum), \
@@ -127,14 +115,6 @@ __m512i interleave(__m512bh v) {
 }
 
 #include "panels_impl.h"
-#undef LEVEL
-#undef WIDTH
-#undef ROWS
-#undef VECTORS
-#undef TARGET
-#undef DOT
-#undef PAIR
-#undef HALF
 
 #elif defined(__aarch64__)
 
@@ -149,12 +129,6 @@ __m512i interleave(__m512bh v) {
                  bits_float(ODD(a))), \
      (float32x4_t)EVEN(b), bits_float(EVEN(a))))
 #include "panels_impl.h"
-#undef LEVEL
-#undef WIDTH
-#undef ROWS
-#undef VECTORS
-#undef TARGET
-#undef DOT
 
 #endif
 

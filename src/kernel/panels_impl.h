@@ -9,6 +9,7 @@
 ** and, where the processor rounds by itself (denormals to zero, as products
 ** take them anyway),
 **   PAIR(even, odd), HALF(x)   what FN(pair) and FN(half) are for
+** It undefines them all.
 */
 
 #define FN(name)  JOIN(name, LEVEL)
@@ -310,3 +311,11 @@ static const PanelKernels FN(kernels) = {
 #undef VH
 #undef INLINE
 #undef KERNEL
+#undef LEVEL
+#undef WIDTH
+#undef ROWS
+#undef VECTORS
+#undef TARGET
+#undef DOT
+#undef PAIR
+#undef HALF

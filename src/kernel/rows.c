@@ -10,8 +10,6 @@
 #include "levels.h"
 
 #define LEVEL  scalar
-#define LOAD_PART(p, n, fill)  FN(copy_part)(p, n, fill)
-#define STORE_PART(p, n, v)    memcpy(p, &(v), (size_t)(n) * sizeof *(p))
 #define WIDTH  4
 #define TARGET
 #if defined(__x86_64__)
@@ -24,13 +22,6 @@
   ((V){ sqrtf((v)[0]), sqrtf((v)[1]), sqrtf((v)[2]), sqrtf((v)[3]) })
 #endif
 #include "rows_impl.h"
-#undef LEVEL
-#undef WIDTH
-#undef TARGET
-#undef MULTIPLY_EVEN
-#undef SQRT
-#undef LOAD_PART
-#undef STORE_PART
 
 #if defined(__x86_64__)
 #define LEVEL  avx2
@@ -47,13 +38,6 @@
   _mm256_mul_epu32((__m256i)(a), _mm256_set1_epi32((int)(b)))
 #define SQRT(v)  _mm256_sqrt_ps((__m256)(v))
 #include "rows_impl.h"
-#undef LEVEL
-#undef WIDTH
-#undef TARGET
-#undef MULTIPLY_EVEN
-#undef SQRT
-#undef LOAD_PART
-#undef STORE_PART
 #undef FIRST
 
 #define LEVEL  avx512
@@ -67,32 +51,16 @@
   _mm512_mul_epu32((__m512i)(a), _mm512_set1_epi32((int)(b)))
 #define SQRT(v)  _mm512_sqrt_ps((__m512)(v))
 #include "rows_impl.h"
-#undef LEVEL
-#undef WIDTH
-#undef TARGET
-#undef MULTIPLY_EVEN
-#undef SQRT
-#undef LOAD_PART
-#undef STORE_PART
 #undef FIRST
 
 #elif defined(__aarch64__)
 #define LEVEL  neon
-#define LOAD_PART(p, n, fill)  FN(copy_part)(p, n, fill)
-#define STORE_PART(p, n, v)    memcpy(p, &(v), (size_t)(n) * sizeof *(p))
 #define WIDTH  4
 #define TARGET
 #define MULTIPLY_EVEN(a, b) \
   vmull_u32(vmovn_u64((uint64x2_t)(a)), vdup_n_u32(b))
 #define SQRT(v)  vsqrtq_f32((float32x4_t)(v))
 #include "rows_impl.h"
-#undef LEVEL
-#undef WIDTH
-#undef TARGET
-#undef MULTIPLY_EVEN
-#undef SQRT
-#undef LOAD_PART
-#undef STORE_PART
 #endif
 
 

@@ -5,8 +5,10 @@
 **   TARGET  the attribute that lets the compiler use it
 **   MULTIPLY_EVEN(a, b)  the 64-bit products of b and the even lanes of a
 **   SQRT(v)              the square roots
+** and, where the processor has such instructions,
 **   LOAD_PART(p, n, fill), STORE_PART(p, n, v)  the first n < WIDTH elements;
 **                        those not loaded are from `fill`
+** It undefines them all.
 **
 ** Written with the vector types of GCC and Clang: one text serves every
 ** width. A row's last vector is filled up with a neutral value and stored in
@@ -20,6 +22,11 @@
 #define VL        FN(Long)
 #define INLINE    static inline __attribute__((always_inline)) TARGET
 #define KERNEL    static TARGET
+
+#if !defined(LOAD_PART)
+#define LOAD_PART(p, n, fill)  FN(copy_part)(p, n, fill)
+#define STORE_PART(p, n, v)    memcpy(p, &(v), (size_t)(n) * sizeof *(p))
+#endif
 
 #include "exp_impl.h"
 
@@ -391,3 +398,10 @@ static const RowKernels FN(kernels) = {
 #undef VL
 #undef INLINE
 #undef KERNEL
+#undef LEVEL
+#undef WIDTH
+#undef TARGET
+#undef MULTIPLY_EVEN
+#undef SQRT
+#undef LOAD_PART
+#undef STORE_PART
