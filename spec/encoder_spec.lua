@@ -165,6 +165,16 @@ describe("the encoder's dropout", function()
   end)
 end)
 
+-- by name; none of what is frozen
+local function gradients_of(model)
+  local found = {}
+  for _, p in ipairs(model:parameters()) do
+    local grad = p.tensor:grad()
+    found[p.name] = grad and grad:totable()
+  end
+  return found
+end
+
 describe("the encoder", function()
   it("reads each sequence as if it were alone", function()
     local model = tiny()
@@ -188,12 +198,7 @@ describe("the encoder", function()
       end
       local hidden = model:forward(batch({ 1, 2, 3 }, { 4, 5 }))
       ;(hidden:pool "mean"):slice(2, 1, 3):sum():backward()
-      local found = {}
-      for _, p in ipairs(model:parameters()) do
-        local grad = p.tensor:grad()
-        found[p.name] = grad and grad:totable()
-      end
-      return found
+      return gradients_of(model)
     end
     local all, top = gradients(), gradients "^embeddings"
     assert.is_nil(top["embeddings.word_embeddings.weight"])
@@ -222,12 +227,7 @@ describe("the encoder", function()
       end
       local hidden = model:forward(texts).values
       ;(hidden * tensor.normal({ 51, 64 }, { seed = 5 })):sum():backward()
-      local found = {}
-      for _, p in ipairs(model:parameters()) do
-        local grad = p.tensor:grad()
-        found[p.name] = grad and grad:totable()
-      end
-      return found
+      return gradients_of(model)
     end
     for _, precision in ipairs { "fp32", "bf16" } do
       local all = gradients(precision, false, function() return true end)

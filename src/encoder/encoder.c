@@ -263,10 +263,8 @@ static LayerCall call_of(const Pass *p, int64_t i, const Scratch *s) {
 
 /* x [tokens, hidden], as a layer reads it */
 static Matrix layer_matrix(const Pass *p, const Scratch *s, float *x) {
-  int64_t hidden = p->encoder->config.hidden_size;
-  Matrix m = matrix_of(x, p->batch.tokens, hidden);
-  m.rounded = s->layer.rounded;
-  return m;
+  return layer_operand(&p->batch, x, p->encoder->config.hidden_size,
+                       s->layer.rounded);
 }
 
 

@@ -13,18 +13,14 @@ enum {
 
 /* a matrix of the batch, to be rounded for a product with a weight */
 static Matrix to_multiply(const LayerCall *c, float *values, int64_t width) {
-  Matrix m = matrix_of(values, c->batch->tokens, width);
-  m.rounded = c->scratch->rounded;
-  return m;
+  return layer_operand(c->batch, values, width, c->scratch->rounded);
 }
 
 
 /* one between the feed-forward layers: [tokens, intermediate] */
 static Matrix inner_to_multiply(const LayerCall *c, float *values) {
-  Matrix m = matrix_of(values, c->batch->tokens,
-                       c->config->intermediate_size);
-  m.rounded = c->scratch->rounded_inner;
-  return m;
+  return layer_operand(c->batch, values, c->config->intermediate_size,
+                       c->scratch->rounded_inner);
 }
 
 

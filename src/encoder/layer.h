@@ -71,6 +71,15 @@ typedef struct LayerCall {
   const LayerScratch *scratch;
 } LayerCall;
 
+/* values [tokens, width], of which a product with a weight reads `rounded` in
+   bf16 */
+static inline Matrix layer_operand(const Batch *b, float *values,
+                                   int64_t width, Bf16 *rounded) {
+  Matrix m = matrix_of(values, b->tokens, width);
+  m.rounded = rounded;
+  return m;
+}
+
 /* x, out [tokens, hidden]; out may be x. In bf16 x is in scratch->rounded
    too, and then out is */
 void layer_forward(const LayerCall *c, float *x, float *out);

@@ -52,8 +52,7 @@ typedef struct Finish {
 } Finish;
 
 /* c (+)= a b, c [m, n]; a [m, k], and packed panels of b with n columns and
-   depth k. bf16: rows of a are bf16_step(k) apart. f: may
-   be NULL */
+   depth k. bf16: rows of a are bf16_step(k) apart. f may be NULL. */
 void product_rows(Element e, float *c, bool add, const void *a,
                   const uint32_t *panels, int64_t m, int64_t n, int64_t k,
                   const Finish *f);
