@@ -78,4 +78,9 @@ function Best:restore(step)
   end
 end
 
+--- Lets go of the copies, which nothing needs once a training has ended.
+function Best:forget()
+  self.copies = nil
+end
+
 return best
