@@ -227,20 +227,22 @@ describe("The word vectors of a batch", function()
     assert.are.equal(1, largest(found:slice(1, 3, 3)))
   end)
 
-  it("are up to date after a step of the optimizer", function()
+  it("are up to date after steps that the optimizer put off", function()
+    local function ids(...)
+      return { ids = tensor.from({ ... }, "int32") }
+    end
     local found = {}
     for i = 1, 2 do
-      local model, expected = load_fixture "odd"
+      local model = load_fixture "odd"
       local optimizer = optim.adamw({ model },
         { learning_rate = 0.1, weight_decay = 0.5 })
-      for _ = 1, 2 do
-        local hidden = model:forward(batch_of(expected)).values
-        ;(hidden * expected.weight):sum():backward()
+      for _, batch in ipairs { ids(1, 2), ids(3), ids(3) } do
+        model:embed(batch):backward(tensor.ones { #batch.ids, 20 })
         optimizer:step()
         optimizer:zero_grad()
       end
-      found[i] = i == 1 and model:embed(batch_of(expected)):totable()
-        or model:parameters()[1].tensor:embedding(expected.ids):totable()
+      found[i] = i == 1 and model:embed(ids(1, 2)):totable()
+        or model:parameters()[1].tensor:embedding(ids(1, 2).ids):totable()
     end
     assert.are.same(found[1], found[2])
   end)
