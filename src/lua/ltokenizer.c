@@ -13,11 +13,11 @@
 
 #include <string.h>
 
-#include "../text/tokenizer.h"
 #include "ltensor.h"
+#include "ltokenizer.h"
 
 #define TOKENIZER  "lunula.core.tokenizer"
-#define ENCODING      "lunula.core.encoding"
+#define ENCODING   "lunula.core.encoding"
 
 
 /* {======== fields of a table on the stack ======== */
@@ -175,13 +175,26 @@ static void check_config(lua_State *L, TokenizerConfig *c) {
 }
 
 
+static Tokenizer **new_slot(lua_State *L) {
+  Tokenizer **t = (Tokenizer **)lua_newuserdata(L, sizeof *t);
+  *t = NULL;
+  luaL_setmetatable(L, TOKENIZER);
+  return t;
+}
+
+
+int ltokenizer_push(lua_State *L, Tokenizer *t) {
+  Tokenizer **slot = new_slot(L);
+  *slot = tokenizer_retain(t);
+  return 1;
+}
+
+
 static int l_new(lua_State *L) {
   TokenizerConfig c = { .count = 0 };
   Error e;
   lua_settop(L, 1);
-  Tokenizer **t = (Tokenizer **)lua_newuserdata(L, sizeof *t);
-  *t = NULL;
-  luaL_setmetatable(L, TOKENIZER);
+  Tokenizer **t = new_slot(L);
   check_config(L, &c);
   *t = tokenizer_new(&c, &e);
   if (*t == NULL) return luaL_error(L, "%s", e.message);
@@ -192,9 +205,9 @@ static int l_new(lua_State *L) {
 /* }======== */
 
 
-static const Tokenizer *check_tokenizer(lua_State *L) {
-  Tokenizer **t = (Tokenizer **)luaL_checkudata(L, 1, TOKENIZER);
-  luaL_argcheck(L, *t != NULL, 1, "tokenizer was never made");
+Tokenizer *ltokenizer_check(lua_State *L, int arg) {
+  Tokenizer **t = (Tokenizer **)luaL_checkudata(L, arg, TOKENIZER);
+  luaL_argcheck(L, *t != NULL, arg, "tokenizer was never made");
   return *t;
 }
 
@@ -248,35 +261,54 @@ static void push_encoding(lua_State *L, const Encoding *to, bool spans) {
   if (spans)  /* a Span is two int32 */
     copy_field(L, "spans", shape_of(2, n, (int64_t)2), to->tokens.spans.at);
   int32_t *offsets = tensor_field(L, "offsets", shape_of(1, sequences + 1));
-  offsets[0] = 0;
   if (sequences > 0)
-    memcpy(offsets + 1, to->ends.at, to->sequences * sizeof *offsets);
+    memcpy(offsets, to->offsets.at, (to->sequences + 1) * sizeof *offsets);
+  else
+    offsets[0] = 0;
   lua_pushinteger(L, (lua_Integer)to->truncated);
   lua_setfield(L, -2, "truncated");
 }
 
 
+/* The strings of an array of n, which keeps them: nothing may run the
+   collector until they are used. `to` [n]. */
+static void check_strings(lua_State *L, int table, const char *what, size_t n,
+                          Bytes *to) {
+  for (size_t i = 0; i < n; i++) to[i] = string_at(L, table, what, i + 1);
+}
+
+
+/* the length of the array at 2; the one at 3, if any, must have it too */
+static size_t check_texts(lua_State *L, bool *paired) {
+  luaL_checktype(L, 2, LUA_TTABLE);
+  size_t n = lua_rawlen(L, 2);
+  *paired = !lua_isnoneornil(L, 3);
+  if (*paired) luaL_checktype(L, 3, LUA_TTABLE);
+  if (*paired && lua_rawlen(L, 3) != n)
+    luaL_error(L, "%d texts, but %d text_pairs", (int)n,
+               (int)lua_rawlen(L, 3));
+  return n;
+}
+
+
 /* encode(texts, pairs or nil, max_length or 0, add_special_tokens, spans) */
 static int m_encode(lua_State *L) {
-  const Tokenizer *t = check_tokenizer(L);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  bool paired = !lua_isnoneornil(L, 3);
-  if (paired) luaL_checktype(L, 3, LUA_TTABLE);
+  const Tokenizer *t = ltokenizer_check(L, 1);
+  bool paired;
+  lua_settop(L, 6);
+  size_t n = check_texts(L, &paired);
   lua_Integer most = luaL_checkinteger(L, 4);
   luaL_argcheck(L, 0 <= most && most <= INT32_MAX, 4, "out of range");
   EncodeOptions o = { (size_t)most, lua_toboolean(L, 5) };
-  size_t n = lua_rawlen(L, 2);
-  if (paired && lua_rawlen(L, 3) != n)
-    return luaL_error(L, "%d texts, but %d text_pairs", (int)n,
-                      (int)lua_rawlen(L, 3));
+  Bytes *texts = scratch(L, n, sizeof *texts);
+  Bytes *pairs = paired ? scratch(L, n, sizeof *pairs) : NULL;
   Encoding *to = new_encoding(L);
-  for (size_t i = 1; i <= n; i++) {
-    Error e;
-    Bytes text = string_at(L, 2, "texts", i), pair = { NULL, 0 };
-    if (paired) pair = string_at(L, 3, "text_pairs", i);
-    if (tokenizer_encode(t, text, paired ? &pair : NULL, &o, to, &e)) continue;
+  Error e;
+  check_strings(L, 2, "texts", n, texts);
+  if (paired) check_strings(L, 3, "text_pairs", n, pairs);
+  if (!tokenizer_encode_all(t, texts, pairs, n, &o, to, &e)) {
     drop_encoding(to);
-    return luaL_error(L, "texts[%d]: %s", (int)i, e.message);
+    return luaL_error(L, "%s", e.message);
   }
   push_encoding(L, to, lua_toboolean(L, 6));
   drop_encoding(to);  /* the collector would not hurry: it sees no buffers */
@@ -290,7 +322,7 @@ static int m_encode(lua_State *L) {
 
 static int push_token(lua_State *L,
                       Bytes (*ask)(const Tokenizer *t, int32_t id)) {
-  const Tokenizer *t = check_tokenizer(L);
+  const Tokenizer *t = ltokenizer_check(L, 1);
   lua_Number id = luaL_checknumber(L, 2);
   if (!(0 <= id && id < (lua_Number)tokenizer_count(t)) ||
       id != (lua_Number)(int32_t)id)
@@ -315,7 +347,7 @@ static int m_decoded(lua_State *L) {
 
 /* id(token): its number, or nil */
 static int m_id(lua_State *L) {
-  const Tokenizer *t = check_tokenizer(L);
+  const Tokenizer *t = ltokenizer_check(L, 1);
   Bytes s;
   s.at = (const uint8_t *)luaL_checklstring(L, 2, &s.n);
   int32_t id = tokenizer_id(t, s);
@@ -326,7 +358,7 @@ static int m_id(lua_State *L) {
 
 
 static int m_count(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)tokenizer_count(check_tokenizer(L)));
+  lua_pushinteger(L, (lua_Integer)tokenizer_count(ltokenizer_check(L, 1)));
   return 1;
 }
 
@@ -335,7 +367,7 @@ static int m_count(lua_State *L) {
 
 static int mm_gc(lua_State *L) {
   Tokenizer **t = (Tokenizer **)luaL_checkudata(L, 1, TOKENIZER);
-  tokenizer_free(*t);
+  tokenizer_release(*t);
   *t = NULL;
   return 0;
 }

@@ -9,6 +9,7 @@
 #include "../base/mem.h"
 
 struct Tokenizer {
+  int refs;
   Strings tokens;
   size_t model_count;
   Normaliser normaliser;
@@ -72,6 +73,7 @@ Tokenizer *tokenizer_new(const TokenizerConfig *c, Error *e) {
     error_no_memory(e);
     return NULL;
   }
+  t->refs = 1;
   t->model_count = c->model_count;
   t->single = c->single;
   t->pair = c->pair;
@@ -81,15 +83,22 @@ Tokenizer *tokenizer_new(const TokenizerConfig *c, Error *e) {
   if (!add_tokens(t, c, e) ||
       !wordpiece_init(&t->model, &t->tokens, c->model_count, c->prefix, e) ||
       !add_beyond(t, e) || !add_matchers(t, c, e)) {
-    tokenizer_free(t);
+    tokenizer_release(t);
     return NULL;
   }
   return t;
 }
 
 
-void tokenizer_free(Tokenizer *t) {
-  if (t == NULL) return;
+Tokenizer *tokenizer_retain(Tokenizer *t) {
+  __atomic_add_fetch(&t->refs, 1, __ATOMIC_RELAXED);
+  return t;
+}
+
+
+void tokenizer_release(Tokenizer *t) {
+  if (t == NULL || __atomic_sub_fetch(&t->refs, 1, __ATOMIC_ACQ_REL) > 0)
+    return;
   matcher_free(&t->written);
   matcher_free(&t->normalised);
   lexicon_free(&t->beyond);
@@ -237,7 +246,9 @@ static void append_sequence(Encoding *to, const Template *around,
     else if (o->add_special_tokens)
       append(to, p->id, (Span){ 0, 0 }, p->type);
   }
-  ((int32_t *)to->ends.at)[to->sequences++] = (int32_t)to->tokens.n;
+  int32_t *offsets = to->offsets.at;
+  offsets[0] = 0;
+  offsets[++to->sequences] = (int32_t)to->tokens.n;
 }
 
 
@@ -253,7 +264,7 @@ static bool room_for_sequence(Encoding *to, size_t more, Error *e) {
     return error_set(e, "a batch of more than %d tokens", INT32_MAX);
   if (!tokens_room(&to->tokens, more) ||
       !buffer_room(&to->types, to->tokens.n + more, sizeof(int32_t)) ||
-      !buffer_room(&to->ends, to->sequences + 1, sizeof(int32_t)))
+      !buffer_room(&to->offsets, to->sequences + 2, sizeof(int32_t)))
     return error_no_memory(e);
   return true;
 }
@@ -278,10 +289,28 @@ bool tokenizer_encode(const Tokenizer *t, Bytes text, const Bytes *pair,
 }
 
 
+bool tokenizer_encode_all(const Tokenizer *t, const Bytes *texts,
+                          const Bytes *pairs, size_t n,
+                          const EncodeOptions *o, Encoding *to, Error *e) {
+  encoding_clear(to);
+  for (size_t i = 0; i < n; i++) {
+    Error why;
+    if (!tokenizer_encode(t, texts[i], pairs ? &pairs[i] : NULL, o, to, &why))
+      return error_set(e, "texts[%zu]: %s", i + 1, why.message);
+  }
+  return true;
+}
+
+
+void encoding_clear(Encoding *to) {
+  to->sequences = to->tokens.n = to->truncated = 0;
+}
+
+
 void encoding_free(Encoding *to) {
   tokens_free(&to->tokens);
   free(to->types.at);
-  free(to->ends.at);
+  free(to->offsets.at);
   normal_free(&to->normal);
   tokens_free(&to->parts[0]);
   tokens_free(&to->parts[1]);

@@ -5,8 +5,9 @@
 **   text -> added tokens as written -> normalise -> added tokens normalised
 **        -> words -> pieces -> cut to max_length -> special tokens around
 **
-** A Tokenizer is read only once made: any number of threads may share it,
-** each with its own Encoding.
+** A Tokenizer is read only once made, and counts who holds it: any number of
+** threads may encode with one at once, each into its own Encoding. Nothing
+** here knows of Lua.
 */
 #ifndef lunula_tokenizer_h
 #define lunula_tokenizer_h
@@ -46,8 +47,11 @@ typedef struct TokenizerConfig {
 
 typedef struct Tokenizer Tokenizer;
 
+/* held once; NULL with the reason in e */
 Tokenizer *tokenizer_new(const TokenizerConfig *c, Error *e);
-void       tokenizer_free(Tokenizer *t);  /* NULL is allowed */
+/* each from any thread */
+Tokenizer *tokenizer_retain(Tokenizer *t);
+void       tokenizer_release(Tokenizer *t);  /* NULL is allowed */
 
 size_t     tokenizer_count(const Tokenizer *t);
 Bytes      tokenizer_token(const Tokenizer *t, int32_t id);  /* id < count */
@@ -60,13 +64,16 @@ typedef struct EncodeOptions {
   bool add_special_tokens;
 } EncodeOptions;
 
-/* a ragged batch; zeros before the first use */
+/* A ragged batch, and what making it needs: kept from one batch to the next,
+   so that a server that keeps its Encoding takes no memory once it has met its
+   longest text. Zeros before the first use. */
 typedef struct Encoding {
   size_t sequences;
   Tokens tokens;      /* ids, and spans in bytes of their text: special tokens
                          of the template have {0, 0} */
   Buffer types;       /* int32_t [tokens.n] */
-  Buffer ends;        /* int32_t [sequences], into tokens */
+  Buffer offsets;     /* int32_t [sequences + 1], into tokens, from 0; there
+                         once a sequence is */
   size_t truncated;   /* tokens that max_length cut, of all sequences */
   Normal normal;      /* what encoding needs */
   Tokens parts[2];    /* the tokens of text 1 and text 2 */
@@ -77,6 +84,14 @@ typedef struct Encoding {
    max_length too small for the special tokens, or there is no memory. */
 bool tokenizer_encode(const Tokenizer *t, Bytes text, const Bytes *pair,
                       const EncodeOptions *o, Encoding *to, Error *e);
+/* Makes the batch of texts [n], with pairs [n] (NULL for none), over what was
+   there. False, the message naming the text from 1, as tokenizer_encode. */
+bool tokenizer_encode_all(const Tokenizer *t, const Bytes *texts,
+                          const Bytes *pairs, size_t n,
+                          const EncodeOptions *o, Encoding *to, Error *e);
+
+/* an empty batch, its memory kept for the next */
+void encoding_clear(Encoding *to);
 void encoding_free(Encoding *to);
 
 #pragma GCC visibility pop
