@@ -382,7 +382,7 @@ describe("lunula.tokenizer", function()
 
     it("refuses a token that is not UTF-8", function()
       local dir = lines("[UNK]\n[CLS]\n[SEP]\n\255\n")
-      fails(dir, ": token 3 is not valid UTF-8")
+      fails(dir, "/vocab.txt:4: token 3 is not valid UTF-8")
     end)
 
     it("takes tokens with zeros in them", function()

@@ -2,8 +2,9 @@
 ** lunula.core.tokenizer: the binding of text/tokenizer.h. The files of a
 ** model are read in Lua (lunula.tokenizer), which hands over one plain table:
 **
-**   tokens         array of strings, token of id 0 first
-**   model_count    how many of them are WordPiece's; the rest are only added
+**   vocabulary     lunula.core.vocabulary of WordPiece's tokens; taken
+**   beyond         array of strings: the tokens of the ids behind it, which
+**                  are only added
 **   unk_id, continuing_subword_prefix, max_input_chars_per_word
 **   clean_text, handle_chinese_chars, strip_accents, lowercase
 **   added          array of {id=, single_word=, lstrip=, rstrip=, normalized=}
@@ -83,18 +84,22 @@ static void *scratch(lua_State *L, size_t n, size_t size) {
 
 /* {======== making ======== */
 
-static void check_tokens(lua_State *L, TokenizerConfig *c) {
-  size_t n = array_field(L, 1, "tokens");
+/* returns how many tokens there are, the vocabulary's and those beyond */
+static size_t check_tokens(lua_State *L, TokenizerConfig *c) {
+  lua_getfield(L, 1, "vocabulary");
+  c->vocabulary = ltokenizer_checkvocabulary(L, lua_gettop(L));
+  size_t n = array_field(L, 1, "beyond");
   int table = lua_gettop(L);
-  Bytes *tokens = scratch(L, n, sizeof *tokens);
+  Bytes *beyond = scratch(L, n, sizeof *beyond);
   for (size_t i = 0; i < n; i++)
-    tokens[i] = string_at(L, table, "tokens", i + 1);
-  c->tokens = tokens;
-  c->count = n;
+    beyond[i] = string_at(L, table, "beyond", i + 1);
+  c->beyond = beyond;
+  c->beyond_count = n;
+  return c->vocabulary->tokens.count + n;
 }
 
 
-static void check_added(lua_State *L, TokenizerConfig *c) {
+static void check_added(lua_State *L, TokenizerConfig *c, size_t count) {
   size_t n = array_field(L, 1, "added");
   int table = lua_gettop(L);
   AddedToken *added = scratch(L, n, sizeof *added);
@@ -103,7 +108,7 @@ static void check_added(lua_State *L, TokenizerConfig *c) {
     int t = lua_gettop(L);
     if (!lua_istable(L, t)) luaL_error(L, "added: expected tables");
     added[i] = (AddedToken){
-      .id = (int32_t)integer_field(L, t, "id", 0, (lua_Integer)c->count - 1),
+      .id = (int32_t)integer_field(L, t, "id", 0, (lua_Integer)count - 1),
       .single_word = boolean_field(L, t, "single_word"),
       .lstrip = boolean_field(L, t, "lstrip"),
       .rstrip = boolean_field(L, t, "rstrip"),
@@ -154,22 +159,20 @@ static Template check_template(lua_State *L, const char *name, int texts,
 /* leaves on the stack what the config points into */
 static void check_config(lua_State *L, TokenizerConfig *c) {
   luaL_checktype(L, 1, LUA_TTABLE);
-  check_tokens(L, c);
-  check_added(L, c);
+  size_t count = check_tokens(L, c);
+  check_added(L, c, count);
   c->normal = (NormalOptions){
     .clean_text = boolean_field(L, 1, "clean_text"),
     .handle_chinese_chars = boolean_field(L, 1, "handle_chinese_chars"),
     .strip_accents = boolean_field(L, 1, "strip_accents"),
     .lowercase = boolean_field(L, 1, "lowercase")
   };
-  c->model_count = (size_t)integer_field(L, 1, "model_count", 1,
-                                         (lua_Integer)c->count);
-  c->unknown = (int32_t)integer_field(L, 1, "unk_id", 0,
-                                      (lua_Integer)c->model_count - 1);
+  c->unknown = (int32_t)integer_field(
+      L, 1, "unk_id", 0, (lua_Integer)c->vocabulary->tokens.count - 1);
   c->max_chars = (size_t)integer_field(L, 1, "max_input_chars_per_word", 0,
                                        INT32_MAX);
-  c->single = check_template(L, "single", 1, c->count);
-  c->pair = check_template(L, "pair", 2, c->count);
+  c->single = check_template(L, "single", 1, count);
+  c->pair = check_template(L, "pair", 2, count);
   lua_getfield(L, 1, "continuing_subword_prefix");
   c->prefix.at = (const uint8_t *)luaL_checklstring(L, -1, &c->prefix.n);
 }
@@ -191,7 +194,7 @@ int ltokenizer_push(lua_State *L, Tokenizer *t) {
 
 
 static int l_new(lua_State *L) {
-  TokenizerConfig c = { .count = 0 };
+  TokenizerConfig c = { .vocabulary = NULL };
   Error e;
   lua_settop(L, 1);
   Tokenizer **t = new_slot(L);

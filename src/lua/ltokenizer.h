@@ -15,6 +15,9 @@ Tokenizer *ltokenizer_check(lua_State *L, int arg);
 /* pushes it as a value of this state, which holds it too; returns 1 */
 int        ltokenizer_push(lua_State *L, Tokenizer *t);
 
+/* lunula.core.vocabulary's, indexed (lvocabulary.c) */
+Vocabulary *ltokenizer_checkvocabulary(lua_State *L, int arg);
+
 #pragma GCC visibility pop
 
 #endif

@@ -20,8 +20,19 @@ enum { LEAST_BITS = 4, MOST_BITS = 31 };
 
 /* strings */
 
+static size_t bytes_used(const Strings *s) {
+  return s->count ? ((const uint32_t *)s->ends.at)[s->count - 1] : 0;
+}
+
+
+bool strings_reserve(Strings *s, size_t bytes, size_t count) {
+  return buffer_room(&s->bytes, bytes_used(s) + bytes, 1) &&
+         buffer_room(&s->ends, s->count + count, sizeof(uint32_t));
+}
+
+
 bool strings_add(Strings *s, Bytes string) {
-  size_t used = s->count ? ((uint32_t *)s->ends.at)[s->count - 1] : 0;
+  size_t used = bytes_used(s);
   if (string.n > INT32_MAX - used) return false;
   if (!buffer_room(&s->bytes, used + string.n, 1) ||
       !buffer_room(&s->ends, s->count + 1, sizeof(uint32_t)))

@@ -26,6 +26,9 @@ typedef struct Strings {
   Buffer ends;    /* uint32_t [count], into bytes */
 } Strings;
 
+/* room for `bytes` more of `count` more strings, so that adding them takes no
+   memory; false when there is none */
+bool  strings_reserve(Strings *s, size_t bytes, size_t count);
 /* a copy of s becomes number `count`; false when there is no memory or 2 GiB
    are full */
 bool  strings_add(Strings *s, Bytes string);

@@ -11,7 +11,6 @@
 struct Tokenizer {
   int refs;
   Strings tokens;
-  size_t model_count;
   Normaliser normaliser;
   WordPiece model;
   Lexicon beyond;       /* the tokens that are only added */
@@ -20,35 +19,31 @@ struct Tokenizer {
   Template single, pair;
 };
 
-enum { MOST_TOKENS = 1 << 24 };
-
 
 /* making */
 
-static bool add_tokens(Tokenizer *t, const TokenizerConfig *c, Error *e) {
-  if (c->count > MOST_TOKENS)
-    return error_set(e, "a vocabulary of %zu tokens, the most is %d",
-                     c->count, MOST_TOKENS);
-  for (size_t i = 0; i < c->count; i++) {
-    if (!utf8_is_valid(c->tokens[i]))
-      return error_set(e, "token %zu is not valid UTF-8", i);
-    if (!strings_add(&t->tokens, c->tokens[i])) return error_no_memory(e);
-  }
-  return true;
+static void take_vocabulary(Tokenizer *t, Vocabulary *v) {
+  t->tokens = v->tokens;
+  t->model.first = v->ids;
+  t->model.first.strings = &t->tokens;
+  *v = (Vocabulary){ .tokens = { 0 } };
 }
 
 
-static bool add_beyond(Tokenizer *t, Error *e) {
-  size_t count = t->tokens.count;
-  if (!lexicon_init(&t->beyond, &t->tokens, 0, count - t->model_count))
+static bool add_beyond(Tokenizer *t, const TokenizerConfig *c, Error *e) {
+  if (!lexicon_init(&t->beyond, &t->tokens, 0, c->beyond_count))
     return error_no_memory(e);
-  for (size_t i = t->model_count; i < count; i++) {
-    Bytes token = strings_at(&t->tokens, i);
+  for (size_t i = 0; i < c->beyond_count; i++) {
+    Bytes token = c->beyond[i];
+    size_t id = t->tokens.count;
+    if (!utf8_is_valid(token))
+      return error_set(e, "token %zu is not valid UTF-8", id);
+    if (!strings_add(&t->tokens, token)) return error_no_memory(e);
     int32_t same = lexicon_find(&t->model.first, token);
-    if (same == LEXICON_NONE) same = lexicon_add(&t->beyond, (int32_t)i);
+    if (same == LEXICON_NONE) same = lexicon_add(&t->beyond, (int32_t)id);
     if (same != LEXICON_NONE)
       return error_set(e, "token '%.*s' has two ids, %d and %zu",
-                       (int)token.n, (const char *)token.at, (int)same, i);
+                       (int)token.n, (const char *)token.at, (int)same, id);
   }
   return true;
 }
@@ -65,28 +60,32 @@ static bool add_matchers(Tokenizer *t, const TokenizerConfig *c, Error *e) {
 }
 
 
-Tokenizer *tokenizer_new(const TokenizerConfig *c, Error *e) {
-  assert(c->model_count <= c->count);
-  assert(0 <= c->unknown && (size_t)c->unknown < c->model_count);
-  Tokenizer *t = mem_zeros(sizeof *t);
-  if (t == NULL) {
-    error_no_memory(e);
-    return NULL;
-  }
-  t->refs = 1;
-  t->model_count = c->model_count;
+static bool fill(Tokenizer *t, const TokenizerConfig *c, Error *e) {
+  size_t count = t->tokens.count;
   t->single = c->single;
   t->pair = c->pair;
   t->model.unknown = c->unknown;
   t->model.max_chars = c->max_chars;
   normaliser_init(&t->normaliser, c->normal);
-  if (!add_tokens(t, c, e) ||
-      !wordpiece_init(&t->model, &t->tokens, c->model_count, c->prefix, e) ||
-      !add_beyond(t, e) || !add_matchers(t, c, e)) {
-    tokenizer_release(t);
+  if (!wordpiece_init(&t->model, count, c->prefix)) return error_no_memory(e);
+  return add_beyond(t, c, e) && add_matchers(t, c, e);
+}
+
+
+Tokenizer *tokenizer_new(const TokenizerConfig *c, Error *e) {
+  assert(0 <= c->unknown && (size_t)c->unknown < c->vocabulary->tokens.count);
+  Tokenizer *t = mem_zeros(sizeof *t);
+  if (t == NULL) {
+    vocabulary_free(c->vocabulary);
+    *c->vocabulary = (Vocabulary){ .tokens = { 0 } };
+    error_no_memory(e);
     return NULL;
   }
-  return t;
+  t->refs = 1;
+  take_vocabulary(t, c->vocabulary);
+  if (fill(t, c, e)) return t;
+  tokenizer_release(t);
+  return NULL;
 }
 
 

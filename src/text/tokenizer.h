@@ -14,6 +14,7 @@
 
 #include "../base/status.h"
 #include "added.h"
+#include "vocabulary.h"
 #include "wordpiece.h"
 
 #pragma GCC visibility push(hidden)
@@ -33,15 +34,17 @@ typedef struct Template {
 } Template;
 
 typedef struct TokenizerConfig {
-  const Bytes *tokens;       /* [count] by id, valid UTF-8 */
-  size_t count;
-  size_t model_count;        /* the first are WordPiece's, the rest added */
-  const AddedToken *added;   /* [added_count], id < count */
+  Vocabulary *vocabulary;    /* WordPiece's, indexed; taken, and left empty,
+                                whatever comes of it */
+  const Bytes *beyond;       /* [beyond_count], by id from the vocabulary's
+                                count on: tokens that are only added */
+  size_t beyond_count;
+  const AddedToken *added;   /* [added_count], of any token */
   size_t added_count;
   NormalOptions normal;
   Bytes prefix;              /* continuing_subword_prefix: "##" */
   size_t max_chars;          /* max_input_chars_per_word: 100 */
-  int32_t unknown;           /* id of unk_token, < model_count */
+  int32_t unknown;           /* id of unk_token, in the vocabulary */
   Template single, pair;     /* text 1 once; text 1 once and text 2 once */
 } TokenizerConfig;
 

@@ -33,19 +33,16 @@ static bool begins_with(Bytes s, Bytes prefix) {
 }
 
 
-bool wordpiece_init(WordPiece *w, const Strings *vocabulary, size_t count,
-                    Bytes prefix, Error *e) {
-  if (!lexicon_init(&w->first, vocabulary, 0, count) ||
-      !lexicon_init(&w->following, vocabulary, prefix.n, count))
-    return error_no_memory(e);
-  for (size_t i = 0; i < count; i++) {
-    Bytes piece = strings_at(vocabulary, i);
-    int32_t same = lexicon_add(&w->first, (int32_t)i);
-    if (same != LEXICON_NONE)
-      return error_set(e, "token '%.*s' has two ids, %d and %d", (int)piece.n,
-                       (const char *)piece.at, (int)same, (int)i);
-    if (begins_with(piece, prefix)) lexicon_add(&w->following, (int32_t)i);
-  }
+bool wordpiece_init(WordPiece *w, size_t count, Bytes prefix) {
+  const Strings *vocabulary = w->first.strings;
+  size_t following = 0;
+  for (size_t i = 0; i < count; i++)
+    following += begins_with(strings_at(vocabulary, i), prefix);
+  if (!lexicon_init(&w->following, vocabulary, prefix.n, following))
+    return false;
+  for (size_t i = 0; i < count; i++)
+    if (begins_with(strings_at(vocabulary, i), prefix))
+      lexicon_add(&w->following, (int32_t)i);
   return true;
 }
 

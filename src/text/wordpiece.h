@@ -7,7 +7,6 @@
 #ifndef lunula_wordpiece_h
 #define lunula_wordpiece_h
 
-#include "../base/status.h"
 #include "lexicon.h"
 #include "normalise.h"
 
@@ -32,9 +31,9 @@ typedef struct WordPiece {
   size_t max_chars;     /* a longer word is unknown */
 } WordPiece;
 
-/* over the first `count` strings of `vocabulary`, which stays where it is */
-bool wordpiece_init(WordPiece *w, const Strings *vocabulary, size_t count,
-                    Bytes prefix, Error *e);
+/* with w->first there, of the strings up to `count`; false when there is no
+   memory */
+bool wordpiece_init(WordPiece *w, size_t count, Bytes prefix);
 void wordpiece_free(WordPiece *w);
 
 /* Adds the pieces of the words in bytes start .. end - 1 of a normalised
