@@ -219,7 +219,7 @@ Tokenizer *ltokenizer_check(lua_State *L, int arg) {
 
 static Encoding *new_encoding(lua_State *L) {
   Encoding *to = (Encoding *)lua_newuserdata(L, sizeof *to);
-  *to = (Encoding){ .sequences = 0 };
+  *to = (Encoding){ .texts = 0 };
   luaL_setmetatable(L, ENCODING);
   return to;
 }
@@ -227,7 +227,7 @@ static Encoding *new_encoding(lua_State *L) {
 
 static void drop_encoding(Encoding *to) {
   encoding_free(to);
-  *to = (Encoding){ .sequences = 0 };
+  *to = (Encoding){ .texts = 0 };
 }
 
 
@@ -256,20 +256,52 @@ static void copy_field(lua_State *L, const char *name, Shape shape,
 }
 
 
-static void push_encoding(lua_State *L, const Encoding *to, bool spans) {
+static void push_encoding(lua_State *L, const Encoding *to, bool spans,
+                          bool counted) {
   int64_t n = (int64_t)to->tokens.n, sequences = (int64_t)to->sequences;
-  lua_createtable(L, 0, 5);
+  lua_createtable(L, 0, 7);
   copy_field(L, "ids", shape_of(1, n), to->tokens.ids.at);
   copy_field(L, "types", shape_of(1, n), to->types.at);
   if (spans)  /* a Span is two int32 */
     copy_field(L, "spans", shape_of(2, n, (int64_t)2), to->tokens.spans.at);
+  copy_field(L, "text_of", shape_of(1, sequences), to->text_of.at);
+  copy_field(L, "cut", shape_of(1, (int64_t)to->texts), to->cut.at);
   int32_t *offsets = tensor_field(L, "offsets", shape_of(1, sequences + 1));
   if (sequences > 0)
     memcpy(offsets, to->offsets.at, (to->sequences + 1) * sizeof *offsets);
   else
     offsets[0] = 0;
+  if (!counted) return;
   lua_pushinteger(L, (lua_Integer)to->truncated);
   lua_setfield(L, -2, "truncated");
+}
+
+
+/* a field that is one of the names, by its number */
+static int choice_field(lua_State *L, int at, const char *name,
+                        const char *const names[]) {
+  lua_getfield(L, at, name);
+  int choice = luaL_checkoption(L, lua_gettop(L), NULL, names);
+  lua_pop(L, 1);
+  return choice;
+}
+
+
+/* the table at `at`: max_length (0: no limit), add_special_tokens, truncation,
+   stride (-1: half), count */
+static EncodeOptions check_options(lua_State *L, int at) {
+  static const char *const modes[] = {
+    [TRUNCATE_HEAD] = "head", [TRUNCATE_TAIL] = "tail",
+    [TRUNCATE_HEAD_TAIL] = "head_tail", [TRUNCATE_WINDOWS] = "windows", NULL
+  };
+  luaL_checktype(L, at, LUA_TTABLE);
+  return (EncodeOptions){
+    .max_length = (size_t)integer_field(L, at, "max_length", 0, INT32_MAX),
+    .add_special_tokens = boolean_field(L, at, "add_special_tokens"),
+    .truncation = (Truncation)choice_field(L, at, "truncation", modes),
+    .stride = integer_field(L, at, "stride", STRIDE_HALF, INT32_MAX),
+    .count = boolean_field(L, at, "count")
+  };
 }
 
 
@@ -294,15 +326,14 @@ static size_t check_texts(lua_State *L, bool *paired) {
 }
 
 
-/* encode(texts, pairs or nil, max_length or 0, add_special_tokens, spans) */
+/* encode(texts, pairs or nil, options): the options as above, and spans */
 static int m_encode(lua_State *L) {
   const Tokenizer *t = ltokenizer_check(L, 1);
   bool paired;
-  lua_settop(L, 6);
   size_t n = check_texts(L, &paired);
-  lua_Integer most = luaL_checkinteger(L, 4);
-  luaL_argcheck(L, 0 <= most && most <= INT32_MAX, 4, "out of range");
-  EncodeOptions o = { (size_t)most, lua_toboolean(L, 5) };
+  lua_settop(L, 4);
+  EncodeOptions o = check_options(L, 4);
+  bool spans = boolean_field(L, 4, "spans");
   Bytes *texts = scratch(L, n, sizeof *texts);
   Bytes *pairs = paired ? scratch(L, n, sizeof *pairs) : NULL;
   Encoding *to = new_encoding(L);
@@ -313,7 +344,7 @@ static int m_encode(lua_State *L) {
     drop_encoding(to);
     return luaL_error(L, "%s", e.message);
   }
-  push_encoding(L, to, lua_toboolean(L, 6));
+  push_encoding(L, to, spans, o.count);
   drop_encoding(to);  /* the collector would not hurry: it sees no buffers */
   return 1;
 }
