@@ -235,6 +235,16 @@ function encoder:gradient_checkpointing(on)
   return self
 end
 
+--- Gives back the memory that a forward and its backward work in, which is
+-- kept for the next ones: they take it again.
+-- @treturn encoder itself
+-- @usage model.encoder:trim()
+function encoder:trim()
+  self.core:trim()
+  core.system.trim()
+  return self
+end
+
 --- Begins a new sequence of dropout masks.
 -- @int seed the same seed gives the same masks, forward by forward
 -- @treturn encoder itself

@@ -125,6 +125,18 @@ void encoder_set_checkpointing(Encoder *e, bool on) {
 }
 
 
+static void block_free(Block *b) {
+  mem_free(b->memory);
+  *b = (Block){ NULL, 0 };
+}
+
+
+void encoder_trim(Encoder *e) {
+  block_free(&e->spare);
+  block_free(&e->scratch);
+}
+
+
 static bool pack_weights(Encoder *e, bool learns, Scope *scope) {
   bool all;
   if (learns && !e->taken) parameters_take_pages(&e->parameters);
@@ -323,6 +335,19 @@ static void settle(const Pass *p) {
 }
 
 
+/* words that will get a gradient, and so be written */
+static void take_words(const Pass *p) {
+  const Tensor *word = p->encoder->parameters.embeddings.word;
+  int64_t hidden = p->encoder->config.hidden_size;
+  if (p->batch.ids == NULL || !word->requires_grad) return;
+  for (int64_t t = 0; t < p->batch.tokens; t++) {
+    float *row = tensor_f32(word) + p->batch.ids[t] * hidden;
+    mem_take_page(row);
+    mem_take_page(row + hidden - 1);
+  }
+}
+
+
 static bool encoder_back(Node *n, Tensor *dout);
 
 static const Op ENCODER = { "encoder", encoder_back, pass_free,
@@ -340,6 +365,7 @@ Tensor *encoder_forward(Encoder *e, Tape *tape, const EncoderInput *input,
   if (p == NULL) return NULL;
   Shape shape = shape_of(2, p->batch.tokens, e->config.hidden_size);
   Tensor *out = tensor_new(FLOAT32, &shape);
+  if (learns) take_words(p);
   settle(p);
   if (out == NULL || !pack_weights(e, learns, &scope) ||
       !scratch_get(&e->scratch, &s, &e->config, &p->batch, p->precision,

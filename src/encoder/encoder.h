@@ -61,6 +61,9 @@ Tensor *encoder_forward(Encoder *e, Tape *tape, const EncoderInput *input,
    contiguous, within the table. [tokens, hidden]; NULL: no memory */
 Tensor *encoder_embed(Encoder *e, Tape *tape, Tensor *ids);
 
+/* gives back the memory that forwards work in and would use again */
+void    encoder_trim(Encoder *e);
+
 /* bytes that a recorded forward of so many tokens keeps for its backward */
 size_t  encoder_keeps(const Encoder *e, int64_t tokens);
 /* bytes that a recorded forward of so many tokens must allocate now; 0 when

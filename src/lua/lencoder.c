@@ -337,6 +337,13 @@ static int m_checkpointing(lua_State *L) {
 }
 
 
+/* trim() */
+static int m_trim(lua_State *L) {
+  encoder_trim(check_encoder(L));
+  return 0;
+}
+
+
 static int mm_gc(lua_State *L) {
   Encoder **e = (Encoder **)luaL_checkudata(L, 1, ENCODER);
   encoder_release(*e);
@@ -354,6 +361,7 @@ static const luaL_Reg meth[] = {
   {"precision", m_precision},
   {"checkpointing", m_checkpointing},
   {"keeps", m_keeps},
+  {"trim", m_trim},
   {NULL, NULL}
 };
 

@@ -61,6 +61,7 @@ function Best:see(report, epoch, step)
   end
   self.report, self.epoch, self.step, self.since = report, epoch, step, 0
   if self.dir then
+    self.model.encoder:trim()  -- a save reads all words of a mapped file
     self.model:save(self.dir)
   elseif self.steps and step < self.steps then
     copy_weights(self)
