@@ -24,7 +24,7 @@ enum { PAGE = 1 << 12 };  /* bytes, or a part of a larger page */
 
 #if !defined(SANITIZED)
 
-enum { SLOTS = 16 };
+enum { SLOTS = 64 };
 
 /* the line before a block */
 typedef struct Head {

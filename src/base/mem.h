@@ -19,7 +19,7 @@
 
 enum {
   MEM_ALIGN = 64,
-  MEM_LARGE = 1 << 16,  /* bytes from which on a block is large */
+  MEM_LARGE = 1 << 15,  /* bytes from which on a block is large */
   MEM_KEPT = 1 << 23    /* bytes of freed blocks */
 };
 
