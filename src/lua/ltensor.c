@@ -82,9 +82,8 @@ Shape ltensor_checksizes(lua_State *L, int arg, int least) {
   luaL_argcheck(L, n <= TENSOR_DIMS, arg, "at most 8 dimensions");
   for (s.ndim = 0; s.ndim < (int)n; s.ndim++) {
     lua_rawgeti(L, arg, s.ndim + 1);
-    lua_Integer size = lua_tointeger(L, -1);
-    if (!lua_isnumber(L, -1) || size < least ||
-        lua_tonumber(L, -1) != (lua_Number)size)
+    int64_t size = 0;
+    if (!compat_toint64(L, -1, &size) || size < least)
       luaL_argerror(L, arg, lua_pushfstring(L, "a shape is a table of sizes, "
                                             "integers of at least %d",
                                             least));
@@ -141,7 +140,8 @@ static void store(lua_State *L, Tensor *t, int64_t i) {
   bool fits = compat_toint64(L, -1, &x) &&
               (t->dtype == INT64 || (INT32_MIN <= x && x <= INT32_MAX));
   if (!fits)
-    luaL_error(L, "%f is no %s", lua_tonumber(L, -1), dtype_name(t->dtype));
+    ltensor_error(L, "%.14g is no %s", lua_tonumber(L, -1),
+                  dtype_name(t->dtype));
   if (t->dtype == INT32) tensor_i32(t)[i] = (int32_t)x;
   else tensor_i64(t)[i] = x;
 }
