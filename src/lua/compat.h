@@ -9,9 +9,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <lualib.h>
 
 #if LUA_VERSION_NUM < 502
 
@@ -100,6 +102,16 @@ static inline lua_Integer compat_optinteger(lua_State *L, int arg,
 }
 
 #endif
+
+/* the C file of a Lua file, NULL when it is closed */
+static inline FILE *compat_checkfile(lua_State *L, int arg) {
+#if LUA_VERSION_NUM >= 502
+  luaL_Stream *s = (luaL_Stream *)luaL_checkudata(L, arg, LUA_FILEHANDLE);
+  return s->closef != NULL ? s->f : NULL;
+#else
+  return *(FILE **)luaL_checkudata(L, arg, LUA_FILEHANDLE);
+#endif
+}
 
 /* makes the metatable of a type: methods behind __index, metamethods beside.
    getmetatable gives the name instead, so that no program calls __gc on what
