@@ -265,6 +265,14 @@ void mem_take_pages(void *p, size_t bytes) {
 }
 
 
+/* a compare-and-swap writes, as a processor sees it, what was there before */
+void mem_take_page(void *p) {
+  char zero = 0;
+  __atomic_compare_exchange_n((char *)p, &zero, 0, false, __ATOMIC_RELAXED,
+                              __ATOMIC_RELAXED);
+}
+
+
 bool mem_times(size_t a, size_t b, size_t *out) {
   if (b != 0 && a > SIZE_MAX / b) return false;
   *out = a * b;

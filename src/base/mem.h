@@ -43,6 +43,10 @@ int64_t mem_mappings(void);
    by one, and after they were read, each interrupts every other thread. */
 void  mem_take_pages(void *p, size_t bytes);
 
+/* Takes the page of an address alone, before anything reads it: a read of a
+   file's page also maps its neighbours. */
+void  mem_take_page(void *p);
+
 /* a * b in *out; false when it does not fit */
 bool  mem_times(size_t a, size_t b, size_t *out);
 

@@ -43,11 +43,16 @@ int ltensor_done(lua_State *L, Tensor **slot) {
 }
 
 
-Tensor *ltensor_test(lua_State *L, int arg) {
+Tensor *ltensor_testhandle(lua_State *L, int arg) {
   Tensor **slot = (Tensor **)luaL_testudata(L, arg, TENSOR);
-  if (slot == NULL || *slot == NULL) return NULL;
-  tensor_settle(*slot);
-  return *slot;
+  return slot ? *slot : NULL;
+}
+
+
+Tensor *ltensor_test(lua_State *L, int arg) {
+  Tensor *t = ltensor_testhandle(L, arg);
+  if (t != NULL) tensor_settle(t);
+  return t;
 }
 
 
@@ -443,6 +448,7 @@ static int m_zero_grad(lua_State *L) {
   tensor_release(t->grad);
   row_gradient_free(t->grad_rows);
   t->grad = NULL;
+  t->grad_stale = false;
   t->grad_rows = NULL;
   lua_settop(L, 1);
   return 1;

@@ -1,0 +1,23 @@
+/*
+** Tokenizers as Lua values, for the other binding files: the same one may be
+** a value of several states, and held where no state is.
+*/
+#ifndef lunula_ltokenizer_h
+#define lunula_ltokenizer_h
+
+#include "compat.h"
+#include "../text/tokenizer.h"
+
+#pragma GCC visibility push(hidden)
+
+/* lunula.core's, the field `core` of what lunula.tokenizer gives */
+Tokenizer *ltokenizer_check(lua_State *L, int arg);
+/* pushes it as a value of this state, which holds it too; returns 1 */
+int        ltokenizer_push(lua_State *L, Tokenizer *t);
+
+/* lunula.core.vocabulary's, indexed (lvocabulary.c) */
+Vocabulary *ltokenizer_checkvocabulary(lua_State *L, int arg);
+
+#pragma GCC visibility pop
+
+#endif
