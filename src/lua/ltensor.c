@@ -13,6 +13,10 @@
 #include "../tensor/row_gradient.h"
 
 
+/* what a tensor takes beside its elements: of many small ones it is the most */
+enum { TENSOR_COST = sizeof(Tensor) + sizeof(Storage) + sizeof(Node) };
+
+
 /* {======== for the other binding files ======== */
 
 int ltensor_error(lua_State *L, const char *format, ...) {
@@ -37,8 +41,8 @@ Tensor **ltensor_slot(lua_State *L) {
 int ltensor_done(lua_State *L, Tensor **slot) {
   if (*slot == NULL) return luaL_error(L, "not enough memory");
   Storage *s = (*slot)->storage;
-  if (!__atomic_exchange_n(&s->told, true, __ATOMIC_RELAXED))
-    lstate_pressure(L, s->bytes);
+  bool told = __atomic_exchange_n(&s->told, true, __ATOMIC_RELAXED);
+  lstate_pressure(L, TENSOR_COST + (told ? 0 : s->bytes));
   return 1;
 }
 
