@@ -9,7 +9,7 @@ local safetensors = require "lunula.safetensors"
 local schedule = require "lunula.schedule"
 local tensor = require "lunula.tensor"
 
-local unpack = unpack or table.unpack -- luacheck: read globals table.unpack
+local unpack = table.unpack or unpack -- luacheck: ignore
 
 local VOCAB, HIDDEN, UNSEEN = 60, 16, 50
 

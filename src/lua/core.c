@@ -16,6 +16,7 @@ static const luaL_Reg openers[] = {
   {"pool", pooling_open},
   {"io", io_open},
   {"kernels", kernels_open},
+  {"number_text", number_open},
   {"recording", state_open},
   {"rng", rng_open},
   {"system", system_open},
@@ -38,6 +39,7 @@ static int l_cpu(lua_State *L) {
 
 int luaopen_lunula_core(lua_State *L) {
   Error e;
+  luaL_checkversion(L);
   if (!cpu_detect(&e)) return luaL_error(L, "%s", e.message);
   library_stay();
   blas_init();

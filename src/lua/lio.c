@@ -248,6 +248,45 @@ static int l_write(lua_State *L) {
 /* }======== */
 
 
+/* {======== lines ======== */
+
+/* more of a line; true when its end is not among it */
+static bool add_part(luaL_Buffer *b, FILE *f) {
+  char *to = luaL_prepbuffer(b);
+  size_t n = 0;
+  int c = 0;
+  flockfile(f);
+  while (n < LUAL_BUFFERSIZE && c != '\n' && (c = getc_unlocked(f)) != EOF)
+    to[n++] = (char)c;
+  funlockfile(f);
+  luaL_addsize(b, n);
+  return n == LUAL_BUFFERSIZE && c != '\n';
+}
+
+
+/* line(file): the next line with its end, which the last may lack, as
+   file:read("*L") gives it where there is Lua 5.2; nil at the end; nil and
+   why when it can't be read */
+static int l_line(lua_State *L) {
+  FILE *f = compat_checkfile(L, 1);
+  luaL_argcheck(L, f != NULL, 1, "a closed file");
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  clearerr(f);
+  while (add_part(&b, f)) {}
+  luaL_pushresult(&b);
+  if (ferror(f)) {
+    lua_pushnil(L);
+    lua_pushstring(L, strerror(errno));
+    return 2;
+  }
+  if (lua_rawlen(L, -1) == 0) lua_pushnil(L);
+  return 1;
+}
+
+/* }======== */
+
+
 /* {======== folders ======== */
 
 /* make_folder(path): no error when it exists */
@@ -364,6 +403,7 @@ static const luaL_Reg functions[] = {
   {"write", l_write},
   {"make_folder", l_make_folder},
   {"sync", l_sync},
+  {"line", l_line},
   {"list", l_list},
   {"stat", l_stat},
   {"lock", l_lock},

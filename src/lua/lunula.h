@@ -21,6 +21,7 @@ int encoder_open(lua_State *L);    /* lencoder.c */
 int gather_open(lua_State *L);     /* lgather.c; after tensor_open */
 int io_open(lua_State *L);         /* lio.c */
 int kernels_open(lua_State *L);    /* lkernels.c */
+int number_open(lua_State *L);     /* lnumber.c */
 int ops_open(lua_State *L);        /* lops.c; after tensor_open */
 int peak_open(lua_State *L);       /* lbench.c */
 int pooling_open(lua_State *L);    /* lencoder.c */
