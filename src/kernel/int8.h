@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "product.h"
+#include "rows.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -69,6 +70,11 @@ void int8_quantise_weight(int8_t *panels, float *scale, int32_t *sums,
    to the rows of its piece. */
 void int8_quantise(const Int8Matrix *to, int64_t first, int64_t n,
                    const float *x, int64_t stride);
+
+/* the same of act(x), which takes the place of x: GELU, of both kinds, within
+   2^-12 and exact beyond -4 and 4, which is little beside the rounding */
+void int8_activate(Activation act, const Int8Matrix *to, int64_t first,
+                   int64_t n, float *x, int64_t stride);
 
 /* c = x w' + bias; c [x->rows, w->columns]. Each piece of c, bias added, goes
    through f, which may be NULL. With f->whole a piece may write where x's
