@@ -71,6 +71,7 @@ build = {
         "src/lua/lbench.c",
         "src/lua/lencoder.c",
         "src/lua/lgather.c",
+        "src/lua/lint8.c",
         "src/lua/lio.c",
         "src/lua/lkernels.c",
         "src/lua/lops.c",

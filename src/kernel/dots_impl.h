@@ -84,9 +84,12 @@ INLINE void FN(fill_up)(void *q, int64_t n) {
 }
 
 
-/* 0 where a row of this scale is as good as 0, or holds no numbers */
-INLINE float FN(inverse)(float scale) {
-  return scale >= FLT_MIN ? 1 / scale : 0;
+/* Sets the scale of a row, and returns what to multiply with: 0 where the row
+   is as good as 0, or where it holds what is no number. */
+INLINE float FN(set_scale)(float *scale, float x, bool finite) {
+  bool normal = finite && x >= FLT_MIN;
+  *scale = normal ? x : finite ? 0 : NAN;
+  return normal ? 1 / x : 0;
 }
 
 
@@ -94,8 +97,7 @@ KERNEL void FN(quantise)(uint8_t *q, float *scale, int32_t *zero,
                          const float *x, int64_t n) {
   float low, high;
   bool finite = FN(range)(x, n, &low, &high);
-  *scale = finite ? high / 255 - low / 255 : NAN;
-  float inverse = FN(inverse)(*scale);
+  float inverse = FN(set_scale)(scale, high / 255 - low / 255, finite);
   int32_t at_0 = inverse > 0 ? -FN(whole)(FN(splat)(low), inverse, 0)[0] : 0;
   *zero = at_0;
   for (int64_t i = 0; i < n; i += WIDTH) {
@@ -112,8 +114,8 @@ KERNEL int32_t FN(quantise_signed)(int8_t *q, float *scale, const float *x,
   VI sums = { 0 };
   int32_t sum = 0;
   bool finite = FN(range)(x, n, &low, &high);
-  *scale = finite ? (high > -low ? high : -low) / 127 : NAN;
-  float inverse = FN(inverse)(*scale);
+  float inverse = FN(set_scale)(scale, (high > -low ? high : -low) / 127,
+                                finite);
   for (int64_t i = 0; i < n; i += WIDTH) {
     VI v = FN(whole)(FN(take)(x + i, n - i), inverse, 0);
     FN(put_bytes)(q + i, __builtin_convertvector(v, VB), n - i);

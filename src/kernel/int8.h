@@ -12,6 +12,7 @@
 ** What always holds: the sums are exact, on every instruction set and for any
 ** number of threads. A row of activations that holds NaN or infinity gives
 ** NaN, and so does a channel of a weight; others are as they would be alone.
+** Either is 0 where its scale would be no normal number.
 */
 #ifndef lunula_int8_h
 #define lunula_int8_h
