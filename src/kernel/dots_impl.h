@@ -76,9 +76,10 @@ INLINE void FN(put_bytes)(void *q, VB v, int64_t n) {
 }
 
 
-/* fills a row of n up to whole units */
-INLINE void FN(fill_up)(void *q, int64_t n) {
-  memset((uint8_t *)q + n, 0, (size_t)(-n & (INT8_UNIT - 1)));
+/* fills a row of n up to whole units, from element `from` on */
+INLINE void FN(fill_up)(void *q, int64_t from, int64_t n) {
+  int64_t end = (n + INT8_UNIT - 1) / INT8_UNIT * INT8_UNIT;
+  memset((uint8_t *)q + from, 0, (size_t)(end - from));
 }
 
 
@@ -96,13 +97,16 @@ KERNEL void FN(quantise)(uint8_t *q, float *scale, int32_t *zero,
   float low, high;
   bool finite = FN(range)(x, n, &low, &high);
   float inverse = FN(set_scale)(scale, high / 255 - low / 255, finite);
-  int32_t at_0 = inverse > 0 ? -FN(whole)(FN(splat)(low), inverse, 0)[0] : 0;
+  FN(fill_up)(q, inverse > 0 ? n : 0, n);
+  *zero = 0;
+  if (inverse == 0) return;
+  int32_t at_0 = -FN(whole)(FN(splat)(low), inverse, 0)[0];
   *zero = at_0;
   for (int64_t i = 0; i < n; i += WIDTH) {
     VI v = FN(whole)(FN(take)(x + i, n - i), inverse, at_0);
-    FN(put_bytes)(q + i, OP(BYTES)(v), n - i);  /* where low and high were */
-  }                                         /* rounded up, one is 256 */
-  FN(fill_up)(q, n);
+    /* where low and high were rounded up, one is 256 */
+    FN(put_bytes)(q + i, OP(BYTES)(v), n - i);
+  }
 }
 
 
@@ -114,12 +118,13 @@ KERNEL int32_t FN(quantise_signed)(int8_t *q, float *scale, const float *x,
   bool finite = FN(range)(x, n, &low, &high);
   float inverse = FN(set_scale)(scale, (high > -low ? high : -low) / 127,
                                 finite);
+  FN(fill_up)(q, inverse > 0 ? n : 0, n);
+  if (inverse == 0) return 0;
   for (int64_t i = 0; i < n; i += WIDTH) {
     VI v = FN(whole)(FN(take)(x + i, n - i), inverse, 0);
     FN(put_bytes)(q + i, __builtin_convertvector(v, VB), n - i);
     sums += v;
   }
-  FN(fill_up)(q, n);
   for (int i = 0; i < WIDTH; i++) sum += sums[i];
   return sum;
 }
