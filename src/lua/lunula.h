@@ -19,6 +19,7 @@ int adamw_open(lua_State *L);      /* ladamw.c */
 int clock_open(lua_State *L);      /* lbench.c */
 int encoder_open(lua_State *L);    /* lencoder.c */
 int gather_open(lua_State *L);     /* lgather.c; after tensor_open */
+int int8_open(lua_State *L);       /* lint8.c */
 int io_open(lua_State *L);         /* lio.c */
 int kernels_open(lua_State *L);    /* lkernels.c */
 int number_open(lua_State *L);     /* lnumber.c */
