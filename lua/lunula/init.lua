@@ -10,9 +10,9 @@
 --    print(lunula.evaluate(model, parts.test))
 --
 -- Its fields are modules, each loaded when it is first used: `baseline`,
--- `batches`, `checkpoint`, `classifier`, `core`, `data`, `encoder`,
--- `evaluate`, `hub`, `metrics`, `nn`, `optim`, `progress`, `schedule`, `split`,
--- `tensor`, `tokenizer`, `train`.
+-- `batches`, `checkpoint`, `classifier`, `core`, `data`, `embedder`,
+-- `encoder`, `evaluate`, `explain`, `hub`, `metrics`, `nn`, `optim`,
+-- `progress`, `schedule`, `search`, `split`, `tensor`, `tokenizer`, `train`.
 -- @module lunula
 
 local lunula = {}
@@ -22,8 +22,9 @@ lunula.version = "0.1.0"
 
 local FIELDS = {
   "baseline", "batches", "checkpoint", "classifier", "core", "data",
-  "encoder", "evaluate", "hub", "metrics", "nn", "optim", "progress",
-  "schedule", "split", "tensor", "tokenizer", "train",
+  "embedder", "encoder", "evaluate", "explain", "hub", "metrics", "nn",
+  "optim", "progress", "schedule", "search", "split", "tensor", "tokenizer",
+  "train",
 }
 
 local MODULE = {}
