@@ -132,14 +132,10 @@ function explain.run(values)
   check_label(model, values.label)
   local layout = layout_of(values)
   texts.answer(values, function(batch)
-    local answers = {}
-    for i, text in ipairs(batch) do
-      local found = model:explain(text, { label = values.label })
-      warn(text, found)
-      answers[i] = layout(text, found)
-    end
-    return answers
-  end)
+    local found = model:explain(batch[1], { label = values.label })
+    warn(batch[1], found)
+    return { layout(batch[1], found) }
+  end, 1)
 end
 
 return explain
