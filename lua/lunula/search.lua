@@ -47,7 +47,7 @@ end
 -- it is and not copied; an index without any is filled by `add`
 -- @tparam[opt] table items what each vector stands for, in the same order:
 -- strings, or whatever else a query is to answer with
--- @treturn search
+-- @treturn search with the field `count`, the number of vectors
 -- @raise when the tensor is no such matrix, or items are more or fewer
 -- @usage local index = search.new(embedder:encode(questions), questions)
 -- print(index:query("How do I pay?", 3, embedder)[1].item)
@@ -197,11 +197,6 @@ function search.load(path)
 end
 
 -- }========
-
---- The number of vectors.
-function Index:__len()
-  return self.count
-end
 
 --- One line: how many vectors, of which width.
 function Index:__tostring()
