@@ -8,6 +8,7 @@ local check = require "lunula.check"
 local checkpoint = require "lunula.checkpoint"
 local encoded = require "lunula.encoded"
 local encoder = require "lunula.encoder"
+local explain = require "lunula.explain"
 local grad = require "lunula.grad"
 local hub = require "lunula.hub"
 local label_lists = require "lunula.labels"
@@ -366,6 +367,18 @@ function Classifier:predict(texts, given)
   if #rows == 0 then return {} end
   return self:infer(predict_all, self, rows, o)
 end
+
+--- How much each word of a text speaks for a label: see `lunula.explain`.
+-- @function Classifier:explain
+-- @string text
+-- @tparam[opt] table given
+-- @string[opt] given.label the predicted one when not given
+-- @treturn table `{ label =, score =, baseline =, words =, completeness = }`
+-- @raise when the text is no string, or the model has no such label
+-- @usage for _, word in ipairs(model:explain("A lovely film.").words) do
+--   print(word.text, word.score)
+-- end
+Classifier.explain = explain
 
 -- }========
 

@@ -49,6 +49,7 @@ function tokenizer.from(saved)
     core = made,
     special = settings.special,
     decoder = settings.decoder,
+    prefix = settings.core.continuing_subword_prefix,
     files = saved.files,
     vocabulary_size = made:count(),
     max_length = settings.max_length,
@@ -217,6 +218,16 @@ end
 -- @usage tokenizer:id "[CLS]"  --> 101
 function Tokenizer:id(token)
   return self.core:id(token)
+end
+
+--- Does a token go on with the word of the one before it?
+-- @int id from 0
+-- @treturn bool
+-- @usage tokenizer:continues(tokenizer:id "##ing")  --> true
+function Tokenizer:continues(id)
+  local token = self.core:token(id)
+  return token ~= nil and self.prefix ~= ""
+    and token:sub(1, #self.prefix) == self.prefix
 end
 
 --- Writes the tokenizer's files into a folder, each whole or not at all.

@@ -36,9 +36,10 @@ end
 --- Answers each text of the input with a line.
 -- @tparam table values `f`, `text` and `format` as the command line gave them
 -- @func answer from an array of texts to an array of as many lines
+-- @int[opt] most texts answered together: 1 where each takes its time
 -- @raise what reading raises, with file and line, once all texts before it
 --   have their answers
-function texts.answer(values, answer)
+function texts.answer(values, answer, most)
   local batch = {}
   local function flush()
     local asked = batch
@@ -48,6 +49,7 @@ function texts.answer(values, answer)
     output.flush()
   end
   local source, name, size = source_of(values.f, flush)
+  size = math.min(size, most or size)
   local ok, why = pcall(function()
     for row in data.rows(source, { text = values.text, label = false,
       format = values.format, empty = true, name = name }) do
