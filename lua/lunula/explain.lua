@@ -239,7 +239,7 @@ end
 
 local function explain_text(model, text, class)
   local tokens = model.tokenizer:encode({ text },
-    { max_length = model.max_length, spans = true })
+    { max_length = model.max_length, spans = true, count_truncated = true })
   local path = path_of(model, tokens, class)
   local scores, off = integrate(path)
   return {
