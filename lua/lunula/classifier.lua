@@ -15,6 +15,7 @@ local nn = require "lunula.nn"
 local options = require "lunula.options"
 local sampler = require "lunula.sampler"
 local tokenizer = require "lunula.tokenizer"
+local windows = require "lunula.windows"
 
 local Classifier = {}
 Classifier.__index = Classifier
@@ -280,7 +281,9 @@ end
 
 -- {======== predicting ========
 
-local PREDICT = { text_pairs = none, batch_size = 32 }
+local PREDICT = {
+  text_pairs = none, batch_size = 32, truncation = "head", stride = none,
+}
 
 local function prediction(self, probabilities)
   local best, scores = 1, {}
@@ -293,16 +296,29 @@ local function prediction(self, probabilities)
   }
 end
 
-local function predict_all(self, rows, limit)
-  local predictions, order = {}, {}
-  local tokens = encoded.new(self.tokenizer, rows, self.max_length, "predict")
-  for i = 1, #rows do order[i] = i end
+-- the probabilities of all sequences; a text may have several
+local function probabilities_of(self, tokens, limit)
+  local all, order = {}, {}
+  for i = 1, #tokens.lengths do order[i] = i end
   for _, numbers in ipairs(sampler.cut_to_read(order, limit.batch_size,
       tokens.lengths)) do
     local logits = self:forward((tokens:batch(numbers)))
-    for _, probabilities in ipairs(logits:softmax(-1):totable()) do
-      predictions[#predictions + 1] = prediction(self, probabilities)
+    for i, probabilities in ipairs(logits:softmax(-1):totable()) do
+      all[numbers[i]] = probabilities
     end
+  end
+  return all
+end
+
+local function predict_all(self, rows, o)
+  local tokens = encoded.new(self.tokenizer, rows, self.max_length, "predict",
+    o)
+  local all, predictions = probabilities_of(self, tokens, o), {}
+  if o.truncation == "windows" then all = windows.mean(all, tokens.text_of) end
+  local cut = tokens.cut:totable()
+  for i, probabilities in ipairs(all) do
+    predictions[i] = prediction(self, probabilities)
+    predictions[i].cut = cut[i] > 0 and cut[i] or nil
   end
   return predictions
 end
@@ -320,17 +336,24 @@ end
 -- @tparam[opt] string|{string,...} given.text_pairs the other text of each,
 --   for models of pairs
 -- @int[opt=32] given.batch_size
--- @treturn table `{ label =, score =, scores = }`: the most probable label, its
---   probability, and those of all labels by name; for an array, an array
+-- @string[opt="head"] given.truncation what is read of a text that has more
+--   than `max_length` tokens: "head", "tail", "head_tail", or all, in
+--   "windows": then the probabilities are the mean of those of its windows
+-- @int[opt] given.stride tokens that two windows have in common: half of one
+--   when not given (see `tokenizer:encode`)
+-- @treturn table `{ label =, score =, scores =, cut = }`: the most probable
+--   label, its probability, those of all labels by name, and how many bytes of
+--   the text (and its pair) were not read, nil where all were; for an array, an
+--   array
 -- @raise when a text is no string
 -- @usage print(model:predict("What a quiet, lovely film.").label)
 function Classifier:predict(texts, given)
   local o = options.check(given, PREDICT, "predict")
   sampler.check(o, "predict")
+  tokenizer.check_truncation(o, "predict")
   if type(texts) == "string" then
-    local pair = o.text_pairs and { o.text_pairs }
-    return self:predict({ texts },
-      { text_pairs = pair, batch_size = o.batch_size })[1]
+    o.text_pairs = o.text_pairs and { o.text_pairs }
+    return self:predict({ texts }, o)[1]
   elseif type(texts) ~= "table" then
     fail("predict: expected a text or an array of texts, got %s", type(texts))
   end

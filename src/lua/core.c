@@ -25,6 +25,7 @@ static const luaL_Reg openers[] = {
   {"text_fault", text_open},
   {"threads", threads_open},
   {"tokenizer", tokenizer_open},
+  {"vocabulary", vocabulary_open},
   {NULL, NULL}
 };
 

@@ -278,7 +278,7 @@ static void check_spec(lua_State *L, ModelParts *p) {
   p->packed = lua_toboolean(L, -1);
   lua_getfield(L, 2, "tokenizer");
   if (!lua_isnil(L, -1))
-    p->tokenizer = *(Tokenizer **)luaL_checkudata(L, -1, TOKENIZER);
+    p->tokenizer = ltokenizer_check(L, lua_gettop(L));
   lua_getfield(L, 2, "about");
   p->about.at = (const uint8_t *)luaL_optlstring(L, -1, "", &p->about.n);
   if (p->packed && p->form != FORM_INT8)

@@ -33,6 +33,7 @@ int tensor_open(lua_State *L);     /* ltensor.c */
 int text_open(lua_State *L);       /* ltext.c */
 int threads_open(lua_State *L);    /* lthreads.c */
 int tokenizer_open(lua_State *L);  /* ltokenizer.c */
+int vocabulary_open(lua_State *L); /* lvocabulary.c */
 
 #pragma GCC visibility pop
 

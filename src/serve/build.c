@@ -228,7 +228,7 @@ void model_release(Model *m) {
   if (m == NULL || __atomic_sub_fetch(&m->refs, 1, __ATOMIC_ACQ_REL) > 0)
     return;
   for (size_t i = 0; i < m->kept_count; i++) storage_release(m->kept[i]);
-  tokenizer_free(m->tokenizer);
+  tokenizer_release(m->tokenizer);
   mem_free(m->memory);
   mem_free(m->panels);
   free((void *)(uintptr_t)m->about.at);
