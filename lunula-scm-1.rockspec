@@ -73,6 +73,7 @@ build = {
         "src/lua/lconfig.c",
         "src/lua/lencoder.c",
         "src/lua/lgather.c",
+        "src/lua/lint8.c",
         "src/lua/lio.c",
         "src/lua/lkernels.c",
         "src/lua/lmodel.c",
