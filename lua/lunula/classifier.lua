@@ -134,7 +134,7 @@ local function make_layers(self)
     fail("%s: a quantized model can't be trained, nor saved; use the one that "
       .. "it was made of", saved.dir)
   end
-  if self.answering and self.answering.lasting then
+  if self.lent then
     for name, t in pairs(saved.tensors) do
       saved.tensors[name] = core.tensor.zeros(t:shape(), t:dtype()):copy(t)
     end
@@ -319,10 +319,11 @@ end
 
 --- The logits of a batch.
 -- @tparam table batch as from `tokenizer:encode`
+-- @tparam[opt] table given as for `encoder:forward`
 -- @treturn tensor float32 [texts, labels]
 -- @usage local logits = model:forward(model.tokenizer:encode(texts))
-function Classifier:forward(batch)
-  local vectors = self.encoder:pooled(batch, self.pooling)
+function Classifier:forward(batch, given)
+  local vectors = self.encoder:pooled(batch, self.pooling, given)
   return self.head:forward(self.dropout:forward(vectors))
 end
 
@@ -333,7 +334,7 @@ end
 -- @treturn userdata core.model
 function Classifier:model(lasting)
   if rawget(self, "saved") then
-    self.answering.lasting = self.answering.lasting or lasting
+    self.lent = self.lent or lasting
   else
     self.answering = engine.of_layers(self, self.answering, lasting or false)
   end

@@ -45,9 +45,9 @@ local function write_rows(path, short)
 end
 
 local function lunula_command(model, folder, precision)
-  return ("lua5.4 src/bin/lunula bench train --model '%s' --train "
-    .. "'%s/train.csv' --steps %d --precision %s"):format(model, folder, STEPS,
-    precision)
+  return ("%s src/bin/lunula bench train --model '%s' --train "
+    .. "'%s/train.csv' --steps %d --precision %s"):format(arg[-1], model,
+    folder, STEPS, precision)
 end
 
 -- a command that prints figures as JSON
