@@ -73,11 +73,22 @@ local function placed(where, f, ...)
   return result
 end
 
--- an encoder whose parameters have no values yet; `where` its config is from
-local function bare(config, where)
+--- A config with what it leaves out filled in, as in BertConfig.
+-- @tparam table config as in config.json
+-- @string where it is from, for the message
+-- @treturn table
+-- @raise when it asks for what is not supported
+function encoder.complete(config, where)
   check_supported(config, where)
   config = with_defaults(config)
   check_rest(config, where)
+  placed(where, core.config, config)
+  return config
+end
+
+-- an encoder whose parameters have no values yet; `where` its config is from
+local function bare(config, where)
+  config = encoder.complete(config, where)
   local self = setmetatable({
     config = config,
     core = placed(where, core.encoder, config),
@@ -183,6 +194,10 @@ function encoder.from(saved, opts)
   local o = options.check(opts, { seed = 0 }, "encoder.from")
   check.table(saved, "encoder.from")
   local place = saved.dir and saved.dir .. "/" or ""
+  if saved.quantized then
+    error(place .. "config.json: a quantized model can't be trained; "
+      .. "lunula.classifier answers with it", 0)
+  end
   local self = bare(saved.config, place .. "config.json")
   local tensors = by_plain_name(saved.tensors)
   take(self, tensors, place .. "model.safetensors")
@@ -342,10 +357,17 @@ function encoder:parameters()
   return list
 end
 
+--- An encoder's size, in one line.
+-- @tparam table config
+-- @treturn string
+function encoder.described(config)
+  return ("encoder (%d layers of %d)"):format(config.num_hidden_layers,
+    config.hidden_size)
+end
+
 --- One line: its size.
 function encoder:__tostring()
-  return ("encoder (%d layers of %d)"):format(self.config.num_hidden_layers,
-    self.hidden_size)
+  return encoder.described(self.config)
 end
 
 return encoder

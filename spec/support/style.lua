@@ -5,7 +5,7 @@
 -- runs under it.
 
 local RANK = { base = 0, kernel = 1, tensor = 2, text = 3, encoder = 3,
-  optim = 3, io = 3, lua = 4 }
+  optim = 3, io = 3, serve = 4, lua = 5 }
 local COLUMNS, LINES = 80, 600
 local OF_NO_TABLE = { __len = true, __gc = true, __close = true,
   __pairs = true, __ipairs = true }

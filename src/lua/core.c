@@ -9,7 +9,9 @@
 
 static const luaL_Reg openers[] = {
   {"adamw", adamw_open},
+  {"bytes", bytes_open},
   {"clock", clock_open},
+  {"config", config_open},
   {"encoder", encoder_open},
   {"gather", gather_open},
   {"peak", peak_open},
@@ -17,6 +19,8 @@ static const luaL_Reg openers[] = {
   {"int8", int8_open},
   {"io", io_open},
   {"kernels", kernels_open},
+  {"model", model_open},
+  {"quantise", quantise_open},
   {"number_text", number_open},
   {"recording", state_open},
   {"rng", rng_open},
