@@ -126,6 +126,7 @@ build = {
     ["lunula.cli.evaluate"] = "lua/lunula/cli/evaluate.lua",
     ["lunula.cli.fetch"] = "lua/lunula/cli/fetch.lua",
     ["lunula.cli.json"] = "lua/lunula/cli/json.lua",
+    ["lunula.cli.model"] = "lua/lunula/cli/model.lua",
     ["lunula.cli.output"] = "lua/lunula/cli/output.lua",
     ["lunula.cli.predict"] = "lua/lunula/cli/predict.lua",
     ["lunula.cli.stdin"] = "lua/lunula/cli/stdin.lua",

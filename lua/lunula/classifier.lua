@@ -280,7 +280,7 @@ end
 
 -- {======== predicting ========
 
-local PREDICT = { text_pairs = none, batch_size = 32 }
+local PREDICT = { text_pairs = none, batch_size = none, batch_tokens = none }
 
 local function prediction(self, probabilities)
   local best, scores = 1, {}
@@ -293,15 +293,23 @@ local function prediction(self, probabilities)
   }
 end
 
+local function cut(lengths, limit)
+  local order = sampler.by_length(lengths)
+  if not limit.batch_tokens then
+    return sampler.cut_to_read(order, limit.batch_size, lengths)
+  end
+  return sampler.cut(order,
+    { batch_tokens = limit.batch_tokens, lengths = lengths })
+end
+
+-- Rows of like length are side by side: batches of like cost.
 local function predict_all(self, rows, limit)
-  local predictions, order = {}, {}
+  local predictions = {}
   local tokens = encoded.new(self.tokenizer, rows, self.max_length, "predict")
-  for i = 1, #rows do order[i] = i end
-  for _, numbers in ipairs(sampler.cut_to_read(order, limit.batch_size,
-      tokens.lengths)) do
+  for _, numbers in ipairs(cut(tokens.lengths, limit)) do
     local logits = self:forward((tokens:batch(numbers)))
-    for _, probabilities in ipairs(logits:softmax(-1):totable()) do
-      predictions[#predictions + 1] = prediction(self, probabilities)
+    for i, probabilities in ipairs(logits:softmax(-1):totable()) do
+      predictions[numbers[i]] = prediction(self, probabilities)
     end
   end
   return predictions
@@ -319,18 +327,21 @@ end
 -- @tparam[opt] table given
 -- @tparam[opt] string|{string,...} given.text_pairs the other text of each,
 --   for models of pairs
--- @int[opt=32] given.batch_size
+-- @int[opt=32] given.batch_size most texts of a batch, in which there are
+--   fewer where they are long
+-- @int[opt] given.batch_tokens instead: the most tokens of a batch, at least
+--   2; a text that has more is a batch of its own
 -- @treturn table `{ label =, score =, scores = }`: the most probable label, its
---   probability, and those of all labels by name; for an array, an array
--- @raise when a text is no string
+--   probability, and those of all labels by name; for an array, an array in
+--   its order
+-- @raise when a text is no string; on options of which one excludes another
 -- @usage print(model:predict("What a quiet, lovely film.").label)
 function Classifier:predict(texts, given)
   local o = options.check(given, PREDICT, "predict")
   sampler.check(o, "predict")
   if type(texts) == "string" then
     local pair = o.text_pairs and { o.text_pairs }
-    return self:predict({ texts },
-      { text_pairs = pair, batch_size = o.batch_size })[1]
+    return self:predict({ texts }, { text_pairs = pair })[1]
   elseif type(texts) ~= "table" then
     fail("predict: expected a text or an array of texts, got %s", type(texts))
   end

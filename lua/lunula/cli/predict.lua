@@ -1,9 +1,20 @@
 --- lunula predict: a label for each text, as a line of JSON.
 -- @module lunula.cli.predict
 
-local fetch = require "lunula.cli.fetch"
+local arguments = require "lunula.cli.arguments"
 local json = require "lunula.cli.json"
+local model = require "lunula.cli.model"
 local texts = require "lunula.cli.texts"
+
+local OPTIONS = {
+  texts.options[1], texts.options[2],
+  { name = "max-length", type = "integer", value = "N", min = 2,
+    what = "tokens read of a text; as it was trained when not given" },
+  { name = "batch-size", type = "integer", value = "N", min = 1,
+    what = "most texts of a batch (32)" },
+  { name = "batch-tokens", type = "integer", value = "N", min = 2,
+    what = "most tokens of a batch, instead" },
+}
 
 local predict = {
   name = "predict",
@@ -12,21 +23,28 @@ local predict = {
     { name = "MODEL", what = "folder that lunula train made" },
     texts.positional,
   },
-  options = texts.options,
+  options = model.with_options(OPTIONS),
 }
 
 local FIELDS = { "text", "label", "score", "scores" }
 
+local function line_of(text, prediction)
+  return json.object({ text = text, label = prediction.label,
+    score = prediction.score, scores = prediction.scores }, FIELDS)
+end
+
 --- Runs the command.
 -- @tparam table values of its arguments
 function predict.run(values)
-  local lunula = require "lunula"
-  local model = lunula.classifier(fetch.model(values.model))
+  arguments.one_of(values, "batch-size", "batch-tokens")
+  local classifier = model.load(values)
+  if values.max_length then classifier:set_max_length(values.max_length) end
+  local limit = { batch_size = values.batch_size,
+    batch_tokens = values.batch_tokens }
   texts.answer(values, function(batch)
     local lines = {}
-    for i, prediction in ipairs(model:predict(batch)) do
-      lines[i] = json.object({ text = batch[i], label = prediction.label,
-        score = prediction.score, scores = prediction.scores }, FIELDS)
+    for i, prediction in ipairs(classifier:predict(batch, limit)) do
+      lines[i] = line_of(batch[i], prediction)
     end
     return lines
   end)
