@@ -2,6 +2,7 @@ local bench = require "lunula.bench"
 local cjson = require "cjson"
 local classifier = require "lunula.classifier"
 local core = require "lunula.core"
+local flops = require "lunula.bench.flops"
 local run = require "spec.support.run"
 local tensor = require "lunula.tensor"
 local tiny = require "spec.support.tiny"
@@ -90,12 +91,12 @@ describe("bench", function()
     local config = { hidden_size = 2, intermediate_size = 5,
       num_hidden_layers = 3 }
     -- a token: 2 x (4 x 4 + 2 x 10) FLOPs; two that meet: 4 x 2
-    assert.are.equal(3 * 3 * (2 * 36 + 8), bench.flops(config, { 1 }))
+    assert.are.equal(3 * 3 * (2 * 36 + 8), flops.step(config, { 1 }))
     assert.are.equal(3 * 3 * (5 * 72 + 8 * (9 + 4)),
-      bench.flops(config, { 3, 2 }))
+      flops.step(config, { 3, 2 }))
     local minilm = { hidden_size = 384, intermediate_size = 1536,
       num_hidden_layers = 6 }
-    assert.is_near(64e6, bench.flops(minilm, { 1 }), 1e6)
+    assert.is_near(64e6, flops.step(minilm, { 1 }), 1e6)
   end)
 
   it("measures all steps of a training but the first", function()

@@ -122,6 +122,14 @@ local function are_texts_due(self, part, seconds)
   return true
 end
 
+--- Which of several things is done now; on a terminal until the next.
+-- @int i from 1
+-- @int n how many there are
+-- @string text says which
+function progress:part(i, n, text)
+  draw(self, (i - 1) / n, text)
+end
+
 --- How far the texts of a file are answered.
 -- @tparam table info `done` and `total`, bytes of the file; `texts`, how many
 -- have their answers; `seconds` since they were begun

@@ -4,6 +4,8 @@
 -- value=, default=, required=, hidden= }`). Options are long: `--name value` or
 -- `--name=value`. A boolean takes no value: `--name` turns it on, and one that
 -- is on by default is turned off by `--no-name`. `--` ends the options.
+-- `variants`, where there are some, are the modules of commands that a second
+-- word names.
 -- @module lunula.cli.arguments
 
 local arguments = {}
