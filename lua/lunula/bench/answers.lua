@@ -95,7 +95,7 @@ local function rows_of(texts)
 end
 
 -- the products' part of this machine's peak, which is looked for now
-local function add_share(figures, model, precision, peak_seconds)
+local function add_share(figures, precision, peak_seconds)
   if not HAS_PEAK[precision] then return end
   figures.peak_gflops = core.peak(precision, peak_seconds)
   figures.utilisation = figures.gflops / figures.peak_gflops
@@ -130,7 +130,7 @@ function answers.measure(model, texts, o)
     peak_rss_mib = core.system.peak_rss(),
     gflops = 1e-9 / seconds * flops.forward(model.encoder.config, done),
   }
-  add_share(figures, model, o.precision, o.peak_seconds)
+  add_share(figures, o.precision, o.peak_seconds)
   return figures
 end
 

@@ -13,7 +13,7 @@ local PRECISIONS = { "fp32", "bf16", "int8" }
 local TEXTS = 512       -- measured with
 local READ = 20000      -- rows of --data from all over which they are taken
 local STARTS = 5        -- fresh processes, of which the median counts
-local PEAK_SECONDS = 0.3
+local PEAK_SHARE = 0.25  -- of a measure, to look for the peak in
 
 local bench = {
   name = "bench",
@@ -114,7 +114,7 @@ local function measure(base, values, bar)
       c.threads, c.threads == 1 and "" or "s"))
     local f = process.measure(job_of(base, { precision = c.precision,
       threads = c.threads, seconds = values.seconds,
-      peak_seconds = PEAK_SECONDS }))
+      peak_seconds = PEAK_SHARE * values.seconds }))
     f.precision, f.threads = c.precision, c.threads
     figures.results[i] = f
   end
