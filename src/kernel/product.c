@@ -123,7 +123,7 @@ static void product_panel(const Product *p, int64_t block, int64_t panel) {
 }
 
 
-static void finish_piece(const Finish *f, Piece p) {
+void product_finish_piece(const Finish *f, Piece p) {
   if (f == NULL) return;
   ClockPart before = clock_enter(CLOCK_ELEMENTWISE);
   f->piece(f->ctx, p);
@@ -138,9 +138,9 @@ static void product_task(void *ctx, int64_t i) {
   for (int64_t panel = first; panel < end; panel++)
     product_panel(p, i / p->across, panel);
   int64_t column = first * PANEL_COLUMNS;
-  finish_piece(p->finish, (Piece){ row, least(p->block, p->m - row), column,
-                                   least(end * PANEL_COLUMNS, p->n) -
-                                   column });
+  product_finish_piece(p->finish,
+                       (Piece){ row, least(p->block, p->m - row), column,
+                                least(end * PANEL_COLUMNS, p->n) - column });
 }
 
 
@@ -152,9 +152,11 @@ static void multiply(Product *p) {
 
 
 /* an even number of blocks of about BLOCK_ROWS: two threads end together;
-   each of an even number of rows, as a piece has */
+   each of an even number of rows, as a piece has. One thread reads the panels
+   less often with fewer. No sum depends on it. */
 static int64_t block_rows(int64_t m) {
-  int64_t blocks = (pieces(m, BLOCK_ROWS) + 1) / 2 * 2;
+  int64_t blocks = pieces(m, BLOCK_ROWS);
+  if (pool_threads() > 1) blocks = (blocks + 1) / 2 * 2;
   return m > 0 ? (pieces(m, blocks) + 1) / 2 * 2 : 2;
 }
 
@@ -199,7 +201,7 @@ typedef struct FinishJob {
 
 static void finish_some(void *ctx, int64_t first, int64_t n) {
   const FinishJob *j = ctx;
-  finish_piece(j->finish, (Piece){ first, n, 0, j->columns });
+  product_finish_piece(j->finish, (Piece){ first, n, 0, j->columns });
 }
 
 

@@ -16,6 +16,7 @@ static const luaL_Reg openers[] = {
   {"pool", pooling_open},
   {"io", io_open},
   {"kernels", kernels_open},
+  {"model", model_open},
   {"recording", state_open},
   {"rng", rng_open},
   {"system", system_open},
