@@ -17,9 +17,6 @@ local LATENCIES = 400 -- and at most
 local BATCH = 32      -- texts
 local SEED = 0
 
--- precisions whose fastest product `core.peak` can time
-local HAS_PEAK = { fp32 = true, bf16 = true }
-
 local now = core.system.monotonic
 
 -- {======== latency ========
@@ -94,13 +91,6 @@ local function rows_of(texts)
   return rows
 end
 
--- the products' part of this machine's peak, which is looked for now
-local function add_share(figures, precision, peak_seconds)
-  if not HAS_PEAK[precision] then return end
-  figures.peak_gflops = core.peak(precision, peak_seconds)
-  figures.utilisation = figures.gflops / figures.peak_gflops
-end
-
 --- Measures a model with the threads that are set.
 -- @tparam classifier model
 -- @tparam {string,...} texts in an order of no meaning
@@ -113,7 +103,7 @@ end
 --   like length; real tokens; tokenizing included), `peak_rss_mib` (of the
 --   process so far), `gflops` (of the products, a second), `peak_gflops` (of
 --   the fastest product, in the same precision) and `utilisation` (their
---   ratio), which are nil where that can't be timed
+--   ratio)
 -- @usage answers.measure(model, texts,
 --   { precision = "fp32", seconds = 1, peak_seconds = 0.3 })
 function answers.measure(model, texts, o)
@@ -130,7 +120,9 @@ function answers.measure(model, texts, o)
     peak_rss_mib = core.system.peak_rss(),
     gflops = 1e-9 / seconds * flops.forward(model.encoder.config, done),
   }
-  add_share(figures, o.precision, o.peak_seconds)
+  -- looked for last: it takes memory too
+  figures.peak_gflops = core.peak(o.precision, o.peak_seconds)
+  figures.utilisation = figures.gflops / figures.peak_gflops
   return figures
 end
 

@@ -136,9 +136,7 @@ local COLUMNS = {
     return ("%.0f"):format(f.sentences_per_second)
   end },
   { "tokens/s", function(f) return ("%.0f"):format(f.tokens_per_second) end },
-  { "of peak", function(f)
-    return f.utilisation and ("%.0f %%"):format(100 * f.utilisation) or "-"
-  end },
+  { "of peak", function(f) return ("%.0f %%"):format(100 * f.utilisation) end },
   { "memory MiB", function(f) return ("%.0f"):format(f.peak_rss_mib) end },
 }
 
