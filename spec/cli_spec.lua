@@ -258,6 +258,8 @@ describe("lunula", function()
         "--epochs=none" },
       { "predict", "m", "f", "--format=xml" },
       { "predict", "m", "f", "--precision=fp64" },
+      { "predict", "m", "f", "--stride=2" },
+      { "predict", "m", "f", "--truncation=middle" },
       { "predict", "m", "f", "--batch-size=2", "--batch-tokens=100" },
       { "evaluate", "m", "f", "--precision=fp64" } } do
       local text, code, said = run.lunula(words)

@@ -388,12 +388,24 @@ describe("The commands", function()
       end
     end)
 
-    it("reads as much of a text as it is told to", function()
-      local text = "the film is good. dull, dull, awful."
-      local short = classifier(model_dir):set_max_length(4)
-      assert.are.equal(short:predict(text).score,
-        predict(text, { "-", "--max-length=4" })[1].score)
-    end)
+    it("reads as much of a text as it is told to, and says what it left",
+      function()
+        local text = "the film is good. dull, dull, awful."
+        local short = classifier(model_dir):set_max_length(4)
+        for _, how in ipairs { "head", "tail", "windows" } do
+          local answer = predict(text, { "-", "--max-length=4",
+            "--truncation", how })[1]
+          local expected = short:predict(text, { truncation = how })
+          assert.are.same({ expected.score, expected.cut },
+            { answer.score, answer.cut })
+        end
+        assert.are.equal(#text - #"the film",
+          predict(text, { "-", "--max-length=4" })[1].cut)
+        assert.are_not.equal(
+          predict(text, { "-", "--max-length=4", "--truncation=windows" })[1]
+            .score, predict(text, { "-", "--max-length=4",
+            "--truncation=windows", "--stride=0" })[1].score)
+      end)
 
     it("answers all rows before one that is malformed", function()
       local lines = { "text" }

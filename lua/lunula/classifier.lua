@@ -15,6 +15,7 @@ local nn = require "lunula.nn"
 local options = require "lunula.options"
 local sampler = require "lunula.sampler"
 local tokenizer = require "lunula.tokenizer"
+local windows = require "lunula.windows"
 
 local Classifier = {}
 Classifier.__index = Classifier
@@ -280,7 +281,10 @@ end
 
 -- {======== predicting ========
 
-local PREDICT = { text_pairs = none, batch_size = none, batch_tokens = none }
+local PREDICT = {
+  text_pairs = none, batch_size = none, batch_tokens = none,
+  truncation = "head", stride = none,
+}
 
 local function prediction(self, probabilities)
   local best, scores = 1, {}
@@ -293,7 +297,8 @@ local function prediction(self, probabilities)
   }
 end
 
-local function cut(lengths, limit)
+-- Sequences of like length are side by side: batches of like cost.
+local function batches_of(lengths, limit)
   local order = sampler.by_length(lengths)
   if not limit.batch_tokens then
     return sampler.cut_to_read(order, limit.batch_size, lengths)
@@ -302,15 +307,27 @@ local function cut(lengths, limit)
     { batch_tokens = limit.batch_tokens, lengths = lengths })
 end
 
--- Rows of like length are side by side: batches of like cost.
-local function predict_all(self, rows, limit)
-  local predictions = {}
-  local tokens = encoded.new(self.tokenizer, rows, self.max_length, "predict")
-  for _, numbers in ipairs(cut(tokens.lengths, limit)) do
+-- the probabilities of all sequences; a text may have several
+local function probabilities_of(self, tokens, limit)
+  local all = {}
+  for _, numbers in ipairs(batches_of(tokens.lengths, limit)) do
     local logits = self:forward((tokens:batch(numbers)))
     for i, probabilities in ipairs(logits:softmax(-1):totable()) do
-      predictions[numbers[i]] = prediction(self, probabilities)
+      all[numbers[i]] = probabilities
     end
+  end
+  return all
+end
+
+local function predict_all(self, rows, o)
+  local tokens = encoded.new(self.tokenizer, rows, self.max_length, "predict",
+    o)
+  local all, predictions = probabilities_of(self, tokens, o), {}
+  if o.truncation == "windows" then all = windows.mean(all, tokens.text_of) end
+  local cut = tokens.cut:totable()
+  for i, probabilities in ipairs(all) do
+    predictions[i] = prediction(self, probabilities)
+    predictions[i].cut = cut[i] > 0 and cut[i] or nil
   end
   return predictions
 end
@@ -331,17 +348,24 @@ end
 --   fewer where they are long
 -- @int[opt] given.batch_tokens instead: the most tokens of a batch, at least
 --   2; a text that has more is a batch of its own
--- @treturn table `{ label =, score =, scores = }`: the most probable label, its
---   probability, and those of all labels by name; for an array, an array in
---   its order
+-- @string[opt="head"] given.truncation what is read of a text that has more
+--   than `max_length` tokens: "head", "tail", "head_tail", or all, in
+--   "windows": then the probabilities are the mean of those of its windows
+-- @int[opt] given.stride tokens that two windows have in common: half of one
+--   when not given (see `tokenizer:encode`)
+-- @treturn table `{ label =, score =, scores =, cut = }`: the most probable
+--   label, its probability, those of all labels by name, and how many bytes of
+--   the text (and its pair) were not read, nil where all were; for an array, an
+--   array in its order
 -- @raise when a text is no string; on options of which one excludes another
 -- @usage print(model:predict("What a quiet, lovely film.").label)
 function Classifier:predict(texts, given)
   local o = options.check(given, PREDICT, "predict")
   sampler.check(o, "predict")
+  tokenizer.check_truncation(o, "predict")
   if type(texts) == "string" then
-    local pair = o.text_pairs and { o.text_pairs }
-    return self:predict({ texts }, { text_pairs = pair })[1]
+    o.text_pairs = o.text_pairs and { o.text_pairs }
+    return self:predict({ texts }, o)[1]
   elseif type(texts) ~= "table" then
     fail("predict: expected a text or an array of texts, got %s", type(texts))
   end

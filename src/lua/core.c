@@ -14,6 +14,7 @@ static const luaL_Reg openers[] = {
   {"gather", gather_open},
   {"peak", peak_open},
   {"pool", pooling_open},
+  {"int8", int8_open},
   {"io", io_open},
   {"kernels", kernels_open},
   {"model", model_open},
@@ -25,6 +26,7 @@ static const luaL_Reg openers[] = {
   {"text_fault", text_open},
   {"threads", threads_open},
   {"tokenizer", tokenizer_open},
+  {"vocabulary", vocabulary_open},
   {NULL, NULL}
 };
 

@@ -20,6 +20,7 @@ void bytes_open(lua_State *L);      /* lbytes.c */
 int clock_open(lua_State *L);      /* lbench.c */
 int encoder_open(lua_State *L);    /* lencoder.c */
 int gather_open(lua_State *L);     /* lgather.c; after tensor_open */
+int int8_open(lua_State *L);       /* lint8.c */
 int io_open(lua_State *L);         /* lio.c */
 int kernels_open(lua_State *L);    /* lkernels.c */
 int model_open(lua_State *L);       /* lmodel.c; after tensor_open */
@@ -33,6 +34,7 @@ int tensor_open(lua_State *L);     /* ltensor.c */
 int text_open(lua_State *L);       /* ltext.c */
 int threads_open(lua_State *L);    /* lthreads.c */
 int tokenizer_open(lua_State *L);  /* ltokenizer.c */
+int vocabulary_open(lua_State *L); /* lvocabulary.c */
 
 #pragma GCC visibility pop
 

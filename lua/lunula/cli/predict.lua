@@ -10,6 +10,11 @@ local OPTIONS = {
   texts.options[1], texts.options[2],
   { name = "max-length", type = "integer", value = "N", min = 2,
     what = "tokens read of a text; as it was trained when not given" },
+  { name = "truncation", value = "HOW",
+    choices = { "head", "tail", "head_tail", "windows" }, default = "head",
+    what = "what is read of a longer text; windows: all" },
+  { name = "stride", type = "integer", value = "N", min = 0,
+    what = "tokens that two windows share; half of one else" },
   { name = "batch-size", type = "integer", value = "N", min = 1,
     what = "most texts of a batch (32)" },
   { name = "batch-tokens", type = "integer", value = "N", min = 2,
@@ -27,23 +32,33 @@ local predict = {
 }
 
 local FIELDS = { "text", "label", "score", "scores" }
+local FIELDS_OF_CUT = { "text", "label", "score", "scores", "cut" }
 
 local function line_of(text, prediction)
   return json.object({ text = text, label = prediction.label,
-    score = prediction.score, scores = prediction.scores }, FIELDS)
+    score = prediction.score, scores = prediction.scores,
+    cut = prediction.cut }, prediction.cut and FIELDS_OF_CUT or FIELDS)
+end
+
+local function check(values)
+  arguments.one_of(values, "batch-size", "batch-tokens")
+  if values.stride and values.truncation ~= "windows" then
+    arguments.wrong("--stride: only with --truncation windows")
+  end
 end
 
 --- Runs the command.
 -- @tparam table values of its arguments
 function predict.run(values)
-  arguments.one_of(values, "batch-size", "batch-tokens")
+  check(values)
   local classifier = model.load(values)
   if values.max_length then classifier:set_max_length(values.max_length) end
-  local limit = { batch_size = values.batch_size,
-    batch_tokens = values.batch_tokens }
+  local how = { batch_size = values.batch_size,
+    batch_tokens = values.batch_tokens, truncation = values.truncation,
+    stride = values.stride }
   texts.answer(values, function(batch)
     local lines = {}
-    for i, prediction in ipairs(classifier:predict(batch, limit)) do
+    for i, prediction in ipairs(classifier:predict(batch, how)) do
       lines[i] = line_of(batch[i], prediction)
     end
     return lines
