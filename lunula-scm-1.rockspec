@@ -161,6 +161,7 @@ build = {
     ["lunula.data.lines"] = "lua/lunula/data/lines.lua",
     ["lunula.encoded"] = "lua/lunula/encoded.lua",
     ["lunula.encoder"] = "lua/lunula/encoder.lua",
+    ["lunula.engine"] = "lua/lunula/engine.lua",
     ["lunula.evaluate"] = "lua/lunula/evaluate.lua",
     ["lunula.grad"] = "lua/lunula/grad.lua",
     ["lunula.hub"] = "lua/lunula/hub.lua",

@@ -10,6 +10,7 @@
 static const luaL_Reg openers[] = {
   {"adamw", adamw_open},
   {"clock", clock_open},
+  {"config", config_open},
   {"encoder", encoder_open},
   {"gather", gather_open},
   {"peak", peak_open},

@@ -481,6 +481,19 @@ static const luaL_Reg metameth[] = {
 };
 
 
+/* config(table): raises what is wrong with it */
+static int l_config(lua_State *L) {
+  lconfig_check(L, 1);
+  return 0;
+}
+
+
+int config_open(lua_State *L) {
+  lua_pushcfunction(L, l_config);
+  return 1;
+}
+
+
 int model_open(lua_State *L) {
   compat_newtype(L, MODEL, meth, metameth);
   lua_pushcfunction(L, l_new);

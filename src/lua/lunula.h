@@ -18,6 +18,7 @@ int luaopen_lunula_core(lua_State *L);
 int adamw_open(lua_State *L);      /* ladamw.c */
 void bytes_open(lua_State *L);      /* lbytes.c */
 int clock_open(lua_State *L);      /* lbench.c */
+int config_open(lua_State *L);      /* lmodel.c */
 int encoder_open(lua_State *L);    /* lencoder.c */
 int gather_open(lua_State *L);     /* lgather.c; after tensor_open */
 int int8_open(lua_State *L);       /* lint8.c */

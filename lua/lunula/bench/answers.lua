@@ -118,7 +118,7 @@ function answers.measure(model, texts, o)
     sentences_per_second = #done / seconds,
     tokens_per_second = sum(done) / seconds,
     peak_rss_mib = core.system.peak_rss(),
-    gflops = 1e-9 / seconds * flops.forward(model.encoder.config, done),
+    gflops = 1e-9 / seconds * flops.forward(model.config, done),
   }
   -- looked for last: it takes memory too
   figures.peak_gflops = core.peak(o.precision, o.peak_seconds)
