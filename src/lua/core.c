@@ -9,6 +9,7 @@
 
 static const luaL_Reg openers[] = {
   {"adamw", adamw_open},
+  {"bytes", bytes_open},
   {"clock", clock_open},
   {"config", config_open},
   {"encoder", encoder_open},
@@ -19,6 +20,7 @@ static const luaL_Reg openers[] = {
   {"io", io_open},
   {"kernels", kernels_open},
   {"model", model_open},
+  {"quantise", quantise_open},
   {"recording", state_open},
   {"rng", rng_open},
   {"system", system_open},
