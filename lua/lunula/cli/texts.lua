@@ -66,9 +66,10 @@ local function read_from(self, source)
   if source.kind == "other" then self.size, self.most = 1, 1 end
 end
 
+-- Where the answers themselves come on a terminal, they show how far it is.
 local function show(self)
   local source = self.source
-  if not source.size then return end
+  if not source.size or core.system.isatty(1) then return end
   self.bar:texts({ done = source.input:seek "cur", total = source.size,
     texts = self.answered,
     seconds = core.system.monotonic() - self.begun })
