@@ -10,6 +10,7 @@ local core = require "lunula.core"
 local encoded = require "lunula.encoded"
 local encoder = require "lunula.encoder"
 local engine = require "lunula.engine"
+local explain = require "lunula.explain"
 local grad = require "lunula.grad"
 local hub = require "lunula.hub"
 local label_lists = require "lunula.labels"
@@ -369,7 +370,8 @@ end
 -- {======== predicting ========
 
 local PREDICT = {
-  text_pairs = none, batch_size = 32, truncation = "head", stride = none,
+  text_pairs = none, batch_size = none, batch_tokens = none,
+  truncation = "head", stride = none,
 }
 
 local function prediction(self, probabilities)
@@ -383,12 +385,20 @@ local function prediction(self, probabilities)
   }
 end
 
+-- Sequences of like length are side by side: batches of like cost.
+local function batches_of(lengths, limit)
+  local order = sampler.by_length(lengths)
+  if not limit.batch_tokens then
+    return sampler.cut_to_read(order, limit.batch_size, lengths)
+  end
+  return sampler.cut(order,
+    { batch_tokens = limit.batch_tokens, lengths = lengths })
+end
+
 -- the probabilities of all sequences; a text may have several
 local function probabilities_of(self, tokens, limit)
-  local all, order = {}, {}
-  for i = 1, #tokens.lengths do order[i] = i end
-  for _, numbers in ipairs(sampler.cut_to_read(order, limit.batch_size,
-      tokens.lengths)) do
+  local all = {}
+  for _, numbers in ipairs(batches_of(tokens.lengths, limit)) do
     local logits = self:logits((tokens:batch(numbers)))
     for i, probabilities in ipairs(logits:softmax(-1):totable()) do
       all[numbers[i]] = probabilities
@@ -422,7 +432,10 @@ end
 -- @tparam[opt] table given
 -- @tparam[opt] string|{string,...} given.text_pairs the other text of each,
 --   for models of pairs
--- @int[opt=32] given.batch_size
+-- @int[opt=32] given.batch_size most texts of a batch, in which there are
+--   fewer where they are long
+-- @int[opt] given.batch_tokens instead: the most tokens of a batch, at least
+--   2; a text that has more is a batch of its own
 -- @string[opt="head"] given.truncation what is read of a text that has more
 --   than `max_length` tokens: "head", "tail", "head_tail", or all, in
 --   "windows": then the probabilities are the mean of those of its windows
@@ -431,8 +444,8 @@ end
 -- @treturn table `{ label =, score =, scores =, cut = }`: the most probable
 --   label, its probability, those of all labels by name, and how many bytes of
 --   the text (and its pair) were not read, nil where all were; for an array, an
---   array
--- @raise when a text is no string
+--   array in its order
+-- @raise when a text is no string; on options of which one excludes another
 -- @usage print(model:predict("What a quiet, lovely film.").label)
 function Classifier:predict(texts, given)
   local o = options.check(given, PREDICT, "predict")
@@ -452,6 +465,18 @@ function Classifier:predict(texts, given)
   if #rows == 0 then return {} end
   return self:infer(predict_all, self, rows, o)
 end
+
+--- How much each word of a text speaks for a label: see `lunula.explain`.
+-- @function Classifier:explain
+-- @string text
+-- @tparam[opt] table given
+-- @string[opt] given.label the predicted one when not given
+-- @treturn table `{ label =, score =, baseline =, words =, completeness = }`
+-- @raise when the text is no string, or the model has no such label
+-- @usage for _, word in ipairs(model:explain("A lovely film.").words) do
+--   print(word.text, word.score)
+-- end
+Classifier.explain = explain
 
 -- }========
 
