@@ -271,31 +271,17 @@ bool model_can_pack(const Model *m) {
 }
 
 
-static int64_t units(const Weights *w) {
-  return panels_size(ELEMENT_FP32, w->out, w->in);
-}
-
-
-/* parts are whole panels: see product_has_fp32 */
-static void pack(Weights *w, uint32_t *panels) {
-  int64_t each = units(w) / w->parts;
-  for (int i = 0; i < w->parts; i++)
-    product_pack_rows(ELEMENT_FP32, panels + i * each, w->part[i],
-                      w->out / w->parts, w->in);
-  __atomic_store_n(&w->panels, panels, __ATOMIC_RELEASE);
-}
-
-
 bool model_pack(Model *m) {
   Weights *w;
   size_t total = 0;
   for (int64_t i = 0; (w = linear_at(m, i)) != NULL; i++)
-    total += (size_t)units(w);
+    total += (size_t)weights_units(w);
   uint32_t *at = m->panels = mem_alloc(total * sizeof *at);
   if (at == NULL) return false;
   for (int64_t i = 0; (w = linear_at(m, i)) != NULL; i++) {
-    pack(w, at);
-    at += units(w);
+    weights_pack(w, (Outputs){ 0, w->out }, at);
+    __atomic_store_n(&w->panels, at, __ATOMIC_RELEASE);
+    at += weights_units(w);
   }
   return true;
 }

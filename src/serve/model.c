@@ -240,7 +240,7 @@ static bool run_parts(const Network *n, Space *s, const Batch *b,
 /* {======== running ======== */
 
 /* float32's panels, once enough was asked of the model. Who comes while they
-   are made does without. */
+   are made makes some of its own. */
 static void pack_when_due(Model *m, int64_t tokens) {
   if (!model_can_pack(m)) return;
   int64_t asked = __atomic_add_fetch(&m->asked, tokens, __ATOMIC_RELAXED);

@@ -9,8 +9,8 @@
 ** a Space of its own. It is counted, atomically: who has it across threads
 ** retains it, the last to release it frees it. It keeps the storage of the
 ** weights that it was made of: a file's pages, or tensors, which then nobody
-** may write to. Products read packed copies, but for float32 before it is
-** worth to make some. Its Tokenizer is read only, too: any thread may encode
+** may write to. Products read packed copies; float32's are made for each
+** product until it is worth the memory to keep them. Its Tokenizer is read only, too: any thread may encode
 ** with it, each into an Encoding of its own.
 **
 ** A Space is the memory that a run works in. It belongs to one thread at a
@@ -18,9 +18,8 @@
 ** largest batch so far: who bounds the tokens of a batch bounds it. A run
 ** that is no larger than an earlier one allocates nothing.
 **
-** Numbers do not depend on how a text is batched, nor on threads, beyond the
-** rounding of float32 where OpenBLAS multiplies; int8 and bf16 give the same
-** bits always.
+** The same bits come out however a text is batched and whatever the threads,
+** but for float32 where OpenBLAS multiplies it: there within rounding.
 */
 #ifndef lunula_model_h
 #define lunula_model_h

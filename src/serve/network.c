@@ -56,11 +56,11 @@ static void add_bias(void *ctx, Piece p) {
 
 
 /* y = x W' + b */
-static void linear(const Weights *w, Outputs o, float *y,
+static void linear(const Run *r, const Weights *w, Outputs o, float *y,
                    const Activations *x, int64_t rows) {
   BiasJob job = { y, weights_bias(w, o), o.count };
   Finish f = { add_bias, &job, false };
-  weights_product(w, o, y, x, rows, job.bias ? &f : NULL);
+  weights_product(w, o, y, x, rows, r->lane->panels, job.bias ? &f : NULL);
 }
 
 
@@ -194,7 +194,7 @@ static void add_and_norm(const Run *r, const Weights *w, const Norm *n,
   NormJob job = { n, r->network->config.layer_norm_eps, r->lane->y,
                   weights_bias(w, all_outputs(w)), residual, out };
   Finish f = { norm, &job, true };
-  weights_product(w, all_outputs(w), job.y, x, rows, &f);
+  weights_product(w, all_outputs(w), job.y, x, rows, r->lane->panels, &f);
 }
 
 
@@ -216,7 +216,8 @@ static void finish_layer(const Run *r, const NetworkLayer *l,
   activations_take_all(&context, rows);
   add_and_norm(r, &l->attention_output, &l->attention_norm, &context,
                residual, &middle, rows);
-  weights_product(w, all_outputs(w), job.u, &middle, rows, &active);
+  weights_product(w, all_outputs(w), job.u, &middle, rows, r->lane->panels,
+                  &active);
   add_and_norm(r, &l->output, &l->output_norm, &inner, h, &last, rows);
 }
 
@@ -224,7 +225,7 @@ static void finish_layer(const Run *r, const NetworkLayer *l,
 static void run_layer(const Run *r, const NetworkLayer *l) {
   const Lane *at = r->lane;
   Activations x = narrow(r, at->x);
-  linear(&l->qkv, all_outputs(&l->qkv), at->qkv, &x, r->batch->tokens);
+  linear(r, &l->qkv, all_outputs(&l->qkv), at->qkv, &x, r->batch->tokens);
   attend(r, NULL);
   finish_layer(r, l, at->x, at->h, at->x, r->batch->tokens);
 }
@@ -244,11 +245,11 @@ static void run_last_layer(const Run *r, const NetworkLayer *l) {
   const Lane *at = r->lane;
   int64_t width = r->network->config.hidden_size;
   Activations x = narrow(r, at->x), first = narrow(r, at->h);
-  linear(&l->qkv, (Outputs){ width, 2 * width }, at->qkv, &x,
+  linear(r, &l->qkv, (Outputs){ width, 2 * width }, at->qkv, &x,
          r->batch->tokens);
   gather_first(r, at->x, at->h);
   activations_take_all(&first, r->batch->sequences);
-  linear(&l->qkv, (Outputs){ 0, width }, at->y, &first,
+  linear(r, &l->qkv, (Outputs){ 0, width }, at->y, &first,
          r->batch->sequences);
   attend(r, at->y);
   finish_layer(r, l, at->h, at->x, at->h, r->batch->sequences);
@@ -283,12 +284,12 @@ static void answer(const Run *r, float *pooled, float *out) {
   Activations x = narrow(r, pooled);
   if (n->pooling == MODEL_POOLER) {
     activations_take_all(&x, rows);
-    linear(&n->pooler, all_outputs(&n->pooler), r->lane->pooler, &x, rows);
+    linear(r, &n->pooler, all_outputs(&n->pooler), r->lane->pooler, &x, rows);
     to_tanh(r->lane->pooler, rows * width);
     x.values = r->lane->pooler;
   }
   if (n->head.out > 0)
-    linear(&n->head, all_outputs(&n->head), out, &x, rows);
+    linear(r, &n->head, all_outputs(&n->head), out, &x, rows);
   else
     memcpy(out, x.values, sizeof *out * (size_t)(rows * width));
 }
@@ -335,6 +336,20 @@ static float *take_floats(char *at, size_t *n, int64_t rows, int64_t width) {
 }
 
 
+/* of the largest weight of a layer, or the pooler's */
+static int64_t most_units(const Network *n) {
+  int64_t most = weights_units(&n->pooler);
+  for (int64_t i = 0; i < n->config.num_hidden_layers; i++) {
+    const NetworkLayer *l = &n->layer[i];
+    const Weights *all[] = { &l->qkv, &l->attention_output, &l->intermediate,
+                             &l->output };
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++)
+      if (weights_units(all[k]) > most) most = weights_units(all[k]);
+  }
+  return most;
+}
+
+
 size_t lane_place(Lane *l, char *at, const Network *n, int64_t tokens,
                   int64_t sequences, int64_t longest) {
   const EncoderConfig *c = &n->config;
@@ -353,6 +368,8 @@ size_t lane_place(Lane *l, char *at, const Network *n, int64_t tokens,
     1, longest, hidden / c->num_attention_heads, false));
   l->narrow = take(at, &used, activations_size(n->form, tokens, hidden));
   l->wide = take(at, &used, activations_size(n->form, tokens, inner));
+  l->panels = take(at, &used,
+                   sizeof *l->panels * (size_t)most_units(n));
   return used;
 }
 

@@ -64,6 +64,7 @@ typedef struct Lane {
   float *attention;        /* attention_scratch */
   void *narrow;            /* activations of width hidden, */
   void *wide;              /* and intermediate */
+  uint32_t *panels;        /* for weights_product's room */
 } Lane;
 
 /* places the buffers of a lane whose `lanes` are known, for batches of at most

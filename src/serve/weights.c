@@ -90,6 +90,23 @@ bool weights_divide(const Weights *w) {
 }
 
 
+int64_t weights_units(const Weights *w) {
+  bool ours = w->form == FORM_FP32 && w->out > 0 &&
+              product_has_fp32(w->out / w->parts, w->in);
+  return ours ? panels_size(ELEMENT_FP32, w->out, w->in) : 0;
+}
+
+
+/* parts are whole panels: see product_has_fp32 */
+void weights_pack(const Weights *w, Outputs o, uint32_t *panels) {
+  int64_t each = w->out / w->parts, end = o.first + o.count;
+  for (int64_t at = o.first; at < end; at += each) {
+    product_pack_rows(ELEMENT_FP32, panels, w->part[at / each], each, w->in);
+    panels += panels_size(ELEMENT_FP32, each, w->in);
+  }
+}
+
+
 /* another thread may publish them at any time */
 static const uint32_t *panels_of(const Weights *w) {
   return __atomic_load_n(&w->panels, __ATOMIC_ACQUIRE);
@@ -127,20 +144,32 @@ static void product_int8(const Weights *w, Outputs o, float *y,
 }
 
 
-void weights_product(const Weights *w, Outputs o, float *y,
-                     const Activations *x, int64_t rows, const Finish *f) {
+/* the panels of some outputs, kept or made now; NULL: there are none */
+static const uint32_t *some_panels(const Weights *w, Outputs o, Element e,
+                                   uint32_t *room) {
   const uint32_t *panels = panels_of(w);
+  if (panels != NULL)
+    return panels + o.first / PANEL_COLUMNS * panel_size(e, w->in);
+  if (weights_units(w) == 0) return NULL;
+  weights_pack(w, o, room);
+  return room;
+}
+
+
+void weights_product(const Weights *w, Outputs o, float *y,
+                     const Activations *x, int64_t rows, uint32_t *room,
+                     const Finish *f) {
   if (w->form == FORM_INT8) {
     product_int8(w, o, y, x, rows, f);
     return;
   }
+  Element e = w->form == FORM_BF16 ? ELEMENT_BF16 : ELEMENT_FP32;
+  const uint32_t *panels = some_panels(w, o, e, room);
   if (panels == NULL) {
     product_parts(w, o, y, x->values, rows);
     product_finish(rows, o.count, f);
     return;
   }
-  Element e = w->form == FORM_BF16 ? ELEMENT_BF16 : ELEMENT_FP32;
-  panels += o.first / PANEL_COLUMNS * panel_size(e, w->in);
   product_rows(e, y, false,
                e == ELEMENT_BF16 ? (const void *)x->rounded : x->values,
                panels, rows, o.count, w->in, f);

@@ -4,9 +4,10 @@
 **
 **   y = x W' + b        x [rows, in], W [out, in], y [rows, out]
 **
-** float32 has two: the rows as the model's file has them, for OpenBLAS, and
-** panels for our own kernels, which are made when the model has work enough
-** to be worth the memory (model.c). The others have panels alone.
+** float32's are the rows as the model's file has them. OpenBLAS multiplies
+** these; our own kernels, where they are faster, want panels, which are made
+** for each product until the model has work enough to be worth the memory of
+** keeping them (model.c): the bits are the same. The others have panels alone.
 */
 #ifndef lunula_weights_h
 #define lunula_weights_h
@@ -72,9 +73,18 @@ typedef struct Outputs {
    part alone. */
 bool weights_divide(const Weights *w);
 
-/* y [rows, o.count] = x W'; then f, which adds what weights_bias gives */
+/* units that float32's panels of w take; 0: OpenBLAS multiplies it as it lies
+   in the file, or there is no such layer */
+int64_t weights_units(const Weights *w);
+/* makes them of some outputs, one part after the other */
+void weights_pack(const Weights *w, Outputs o, uint32_t *panels);
+
+/* y [rows, o.count] = x W'; then f, which adds what weights_bias gives. room
+   [weights_units]: where panels are made for this product, when there are none
+   yet */
 void weights_product(const Weights *w, Outputs o, float *y,
-                     const Activations *x, int64_t rows, const Finish *f);
+                     const Activations *x, int64_t rows, uint32_t *room,
+                     const Finish *f);
 /* the bias that a product leaves to its Finish; NULL: none */
 const float *weights_bias(const Weights *w, Outputs o);
 
