@@ -4,7 +4,7 @@
 -- declare from the program that loads the library.
 
 local RANK = { base = 0, kernel = 1, tensor = 2, text = 3, encoder = 3,
-  optim = 3, io = 3, lua = 4 }
+  optim = 3, io = 3, serve = 4, lua = 5 }
 local COLUMNS, LINES = 80, 600
 
 local found = 0
