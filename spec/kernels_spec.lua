@@ -33,8 +33,8 @@ describe("the row kernels", function()
     local other = machine:find "x86" and "neon" or "avx2"
     assert.matches("LUNULA_CPU=" .. other .. ": not of this processor, "
       .. "which has %w+ at most", complaint(other))
-    assert.matches("LUNULA_CPU=sse: expected scalar, neon, avx2, avx512 or "
-      .. "avx512bf16", complaint "sse")
+    assert.matches("LUNULA_CPU=sse: expected scalar, neon, avx2, avxvnni, "
+      .. "avx512, avx512vnni or avx512bf16", complaint "sse")
   end)
 
   it("step without a gradient by no more than they are given", function()

@@ -5,12 +5,17 @@
 
 #include <stdlib.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 static const char *const NAMES[CPU_LEVELS] = {
   [CPU_SCALAR] = "scalar",
   [CPU_NEON]   = "neon",
   [CPU_AVX2]   = "avx2",
+  [CPU_AVXVNNI] = "avxvnni",
   [CPU_AVX512] = "avx512",
+  [CPU_AVX512VNNI] = "avx512vnni",
   [CPU_AVX512BF16] = "avx512bf16",
 };
 
@@ -25,6 +30,15 @@ static bool has_avx2(void) {
 }
 
 
+/* not every compiler's __builtin_cpu_supports knows it */
+static bool has_avxvnni(void) {
+  enum { LEAF = 7, SUBLEAF = 1, BIT = 1 << 4 };
+  unsigned a, b, c, d;
+  return has_avx2() && __get_cpuid_count(LEAF, SUBLEAF, &a, &b, &c, &d) &&
+         (a & BIT) != 0;
+}
+
+
 static bool has_avx512(void) {
   return has_avx2() && __builtin_cpu_supports("avx512f") &&
          __builtin_cpu_supports("avx512bw") &&
@@ -33,13 +47,20 @@ static bool has_avx512(void) {
 }
 
 
+static bool has_avx512vnni(void) {
+  return has_avx512() && __builtin_cpu_supports("avx512vnni");
+}
+
+
 static bool has(int level) {
   __builtin_cpu_init();
   switch (level) {
     case CPU_SCALAR:     return true;
     case CPU_AVX2:       return has_avx2();
+    case CPU_AVXVNNI:    return has_avxvnni();
     case CPU_AVX512:     return has_avx512();
-    case CPU_AVX512BF16: return has_avx512() &&
+    case CPU_AVX512VNNI: return has_avx512vnni();
+    case CPU_AVX512BF16: return has_avx512vnni() &&
                                 __builtin_cpu_supports("avx512bf16");
     default:             return false;
   }
@@ -75,8 +96,8 @@ static bool choose(int *level, Error *e) {
   if (asked == NULL || *asked == '\0') return true;
   int l = level_named(asked);
   if (l < 0)
-    return error_set(e, "LUNULA_CPU=%s: expected scalar, neon, avx2, avx512 "
-                     "or avx512bf16", asked);
+    return error_set(e, "LUNULA_CPU=%s: expected scalar, neon, avx2, avxvnni, "
+                     "avx512, avx512vnni or avx512bf16", asked);
   if (!has(l))
     return error_set(e, "LUNULA_CPU=%s: not of this processor, which has %s "
                      "at most", asked, NAMES[*level]);

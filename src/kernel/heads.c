@@ -47,6 +47,6 @@
 
 const HeadKernels *head_kernels(void) {
   static const HeadKernels *const kernels[CPU_LEVELS] =
-    KERNEL_TABLE(avx512);
+    KERNEL_TABLE(avx2, avx512, avx512);
   return kernels[cpu_level()];
 }

@@ -135,6 +135,6 @@ __m512i interleave(__m512bh v) {
 
 const PanelKernels *panel_kernels(void) {
   static const PanelKernels *const kernels[CPU_LEVELS] =
-    KERNEL_TABLE(avx512bf16);
+    KERNEL_TABLE(avx2, avx512, avx512bf16);
   return kernels[cpu_level()];
 }

@@ -123,7 +123,7 @@ static void product_panel(const Product *p, int64_t block, int64_t panel) {
 }
 
 
-static void finish_piece(const Finish *f, Piece p) {
+void product_finish_piece(const Finish *f, Piece p) {
   if (f == NULL) return;
   ClockPart before = clock_enter(CLOCK_ELEMENTWISE);
   f->piece(f->ctx, p);
@@ -138,9 +138,9 @@ static void product_task(void *ctx, int64_t i) {
   for (int64_t panel = first; panel < end; panel++)
     product_panel(p, i / p->across, panel);
   int64_t column = first * PANEL_COLUMNS;
-  finish_piece(p->finish, (Piece){ row, least(p->block, p->m - row), column,
-                                   least(end * PANEL_COLUMNS, p->n) -
-                                   column });
+  product_finish_piece(p->finish,
+                       (Piece){ row, least(p->block, p->m - row), column,
+                                least(end * PANEL_COLUMNS, p->n) - column });
 }
 
 
@@ -199,7 +199,7 @@ typedef struct FinishJob {
 
 static void finish_some(void *ctx, int64_t first, int64_t n) {
   const FinishJob *j = ctx;
-  finish_piece(j->finish, (Piece){ first, n, 0, j->columns });
+  product_finish_piece(j->finish, (Piece){ first, n, 0, j->columns });
 }
 
 

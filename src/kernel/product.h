@@ -61,7 +61,10 @@ void product_rows(Element e, float *c, bool add, const void *a,
 void product_plain(float *c, bool add, const float *a, const float *b,
                    int64_t m, int64_t n, int64_t k, const Finish *f);
 
-/* the same for a c that was made otherwise */
+/* finishes one piece, on the thread that calls; f may be NULL */
+void product_finish_piece(const Finish *f, Piece p);
+
+/* finishes a c that was made otherwise */
 void product_finish(int64_t m, int64_t n, const Finish *f);
 
 /* c += a' b, c [m, n]: panels of a with m columns, of b with n, both of this

@@ -66,6 +66,6 @@
 
 const RowKernels *row_kernels(void) {
   static const RowKernels *const kernels[CPU_LEVELS] =
-    KERNEL_TABLE(avx512);
+    KERNEL_TABLE(avx2, avx512, avx512);
   return kernels[cpu_level()];
 }
