@@ -157,6 +157,16 @@ bool job_is_wanted(const Job *j) {
 }
 
 
+int jobs_running(void) {
+  return __atomic_load_n(&all.running_count, __ATOMIC_RELAXED);
+}
+
+
+static void count_running(int more) {
+  __atomic_add_fetch(&all.running_count, more, __ATOMIC_RELAXED);
+}
+
+
 /* tells the owner; under the lock */
 static void end(Job *j, JobState how) {
   set_state(j, how);
@@ -203,7 +213,7 @@ static Job *next_job(void) {
   take_out(&all.waiting, j);
   all.waiting_count--;
   append(&all.running, j);
-  all.running_count++;
+  count_running(1);
   set_state(j, JOB_RUNNING);
   return j;
 }
@@ -212,7 +222,7 @@ static Job *next_job(void) {
 /* under the lock; one that was cancelled meanwhile has had its end */
 static void let_go(Job *j, bool ok) {
   take_out(&all.running, j);
-  all.running_count--;
+  count_running(-1);
   count_inside(j->queue, -1);
   if (state_of(j) == JOB_RUNNING) end(j, ok ? JOB_DONE : JOB_FAILED);
   if (all.running_count == 0) pthread_cond_broadcast(&all.rested);

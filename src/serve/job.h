@@ -65,8 +65,10 @@ int  job_fd(Job *j, Error *e);
 
 void job_release(Job *j);  /* the owner's last word; cancels */
 
-/* asked by the work, between two pieces of it */
+/* asked by the work, as often as it can */
 bool job_is_wanted(const Job *j);
+/* how many run now: one alone may use all threads */
+int  jobs_running(void);
 
 #pragma GCC visibility pop
 
