@@ -20,11 +20,13 @@ int clock_open(lua_State *L);      /* lbench.c */
 int encoder_open(lua_State *L);    /* lencoder.c */
 int gather_open(lua_State *L);     /* lgather.c; after tensor_open */
 int io_open(lua_State *L);         /* lio.c */
+int jobs_open(lua_State *L);       /* ljob.c */
 int kernels_open(lua_State *L);    /* lkernels.c */
 int ops_open(lua_State *L);        /* lops.c; after tensor_open */
 int peak_open(lua_State *L);       /* lbench.c */
 int pooling_open(lua_State *L);    /* lencoder.c */
 int rng_open(lua_State *L);        /* lrng.c */
+int share_open(lua_State *L);      /* lshare.c; after model_open */
 int state_open(lua_State *L);      /* lstate.c */
 int system_open(lua_State *L);     /* lsystem.c */
 int tensor_open(lua_State *L);     /* ltensor.c */
