@@ -131,6 +131,27 @@ describe("lunula.core", function()
     assert.are.same({ "luaopen_lunula_core" }, names)
   end)
 
+  it("has no thread before it works, and then as many as are asked for",
+    function()
+      if not io.open "/proc/self/stat" then
+        pending("needs Linux to tell how many threads there are")
+        return
+      end
+      local said, _, complaint = run.lua [[
+        local core = require "lunula.core"
+        local function threads() return #core.io.list "/proc/self/task" end
+        local a = core.ops.normal({ 400, 400 })
+        local loaded = threads()
+        core.threads(1)
+        a:matmul(a)
+        local one = threads()
+        core.threads(3)
+        a:matmul(a)
+        print(loaded, one, threads())]]
+      assert.are.equal("", complaint)
+      assert.are.equal("1\t1\t3\n", said)
+    end)
+
   it("lets threads rest that are no longer asked for", function()
     if not io.open "/proc/self/schedstat" then
       pending("needs Linux to tell how long threads ran")
@@ -155,7 +176,6 @@ describe("lunula.core", function()
       work()
       core.threads(2)
       work()
-      os.execute "sleep 0.2"  -- OpenBLAS's own thread falls asleep
       local before, ran = times(), 0
       work()
       for id, time in pairs(times()) do

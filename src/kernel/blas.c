@@ -11,10 +11,18 @@
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 static bool serial;
 
+/* of OpenBLAS built with POSIX threads; its header does not name it */
+int blas_thread_shutdown_(void) __attribute__((weak));
 
+
+/* OpenBLAS starts threads of its own as it is loaded, one for each processor:
+   nobody needs them, so they end here. They must not be counted afterwards,
+   which would start them again. */
 static void init_once(void) {
   serial = openblas_get_parallel() == OPENBLAS_SEQUENTIAL;
   openblas_set_num_threads(1);
+  if (openblas_get_parallel() == OPENBLAS_THREAD && blas_thread_shutdown_)
+    blas_thread_shutdown_();
 }
 
 

@@ -13,7 +13,8 @@
 /* OpenBLAS counts in 32 bits */
 #define BLAS_LARGEST  INT32_MAX
 
-/* keeps OpenBLAS to one thread a call; ours cut the work */
+/* keeps OpenBLAS to one thread a call, and ends those that it started; ours cut
+   the work */
 void blas_init(void);
 
 /* c = alpha op(a) op(b) + beta c, all row-major; op transposes when told.
