@@ -1,31 +1,18 @@
+local host = require "spec.support.host"
 local run = require "spec.support.run"
 local shell = require "lunula.shell"
 
--- the host, compiled; nil where that can't be done
-local function compile()
-  local path = os.tmpname()
-  local _, code = shell.run { "sh", "-c", "cc -std=c99 -Wall -rdynamic -o "
-    .. path .. " spec/support/host.c "
-    .. "$(pkg-config --cflags --libs lua5.4) -lm -lpthread" }
-  if code == 0 then return path end
-  os.remove(path)
-end
-
 describe("A host", function()
-  local host = compile()
-  if not host then
+  local program = host.compile()
+  if not program then
     pending("needs a C compiler and Lua's header files")
     return
   end
 
-  teardown(function() os.remove(host) end)
+  teardown(function() os.remove(program) end)
 
-  local function hosted(how, program)
-    local said, _, complaint = shell.run { "env",
-      "LUA_PATH=./lua/?.lua;./lua/?/init.lua;;", "LUA_CPATH=./?.so;;",
-      host, how, program }
-    assert.are.equal("", complaint)
-    return said
+  local function hosted(how, code)
+    return host.run(program, how, code)
   end
 
   it("has functions of any name", function()
