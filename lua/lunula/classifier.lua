@@ -10,10 +10,12 @@ local encoded = require "lunula.encoded"
 local encoder = require "lunula.encoder"
 local grad = require "lunula.grad"
 local hub = require "lunula.hub"
+local job = require "lunula.job"
 local label_lists = require "lunula.labels"
 local nn = require "lunula.nn"
 local options = require "lunula.options"
 local sampler = require "lunula.sampler"
+local share = require "lunula.share"
 local tokenizer = require "lunula.tokenizer"
 
 local Classifier = {}
@@ -22,6 +24,7 @@ Classifier.__index = Classifier
 local none = options.none
 local KNOWN = {
   labels = none, pooling = none, dropout = none, max_length = none, seed = 0,
+  queue_capacity = 64,
 }
 
 -- tokens read of a text where neither the caller nor the folder says: enough
@@ -169,6 +172,7 @@ end
 --   was trained with when not given, else 128, or all that the encoder has
 --   positions for where they are fewer
 -- @int[opt=0] given.seed of a new head
+-- @int[opt=64] given.queue_capacity most jobs under way (see `submit`)
 -- @treturn classifier with the fields `encoder`, `tokenizer`, `head`,
 --   `labels`, `max_length`, `pooling`
 -- @raise naming the file that is missing or wrong; when the folder's head
@@ -184,6 +188,7 @@ local function classifier(name_or_dir, given)
     encoder = encoder.from(saved, { seed = o.seed }),
     tokenizer = tokenizer.from(saved),
     labels = labels_of(saved, o.labels),
+    queue = job.queue(o.queue_capacity, "classifier"),
   }, Classifier)
   self.pooling = pooling_of(self, o.pooling, dir)
   self:set_max_length(o.max_length or default_max_length(self, dir))
@@ -341,6 +346,33 @@ function Classifier:predict(texts, given)
   end
   if #rows == 0 then return {} end
   return self:infer(predict_all, self, rows, o)
+end
+
+--- Predicts while the program goes on.
+-- The texts are copied, all else happens on other threads: this returns at
+-- once. What the job answers with is the model as it is now.
+-- @tparam string|{string,...} texts
+-- @tparam[opt] table given as for `predict`
+-- @treturn[1] job see `lunula.job`: `done`, `wait`, `result`, `cancel`, `fd`
+-- @treturn[2] nil when as many jobs are under way as the queue has room for
+-- @treturn[2] string saying so
+-- @raise when a text is no string
+-- @usage local job = assert(model:submit("What a quiet, lovely film."))
+-- while not job:done() do draw_a_frame() end
+-- print(job:result().label)
+function Classifier:submit(texts, given)
+  return job.submit(self.queue, { core = self:model(), labels = self.labels,
+    max_length = self.max_length }, texts, given)
+end
+
+--- Shares the model as it is now with other Lua states: `lunula.share(model)`.
+-- @treturn string a handle
+function Classifier:share()
+  local model, last = self:model(), self.shared
+  if not last or last.model ~= model or last.max_length ~= self.max_length then
+    self.shared = share.new(model, self.max_length, self.labels)
+  end
+  return self.shared.handle
 end
 
 -- }========

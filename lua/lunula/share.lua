@@ -125,9 +125,14 @@ end
 -- @tparam userdata model of `core.model`
 -- @int max_length
 -- @tparam {string,...} labels
--- @treturn userdata whoever holds it keeps its `handle` good
+-- @treturn table `handle`, which is good for as long as this is held, `model`
+--   and `max_length`
 function share.new(model, max_length, labels)
-  return core.share.new(model, packed(max_length, labels))
+  local held = core.share.new(model, packed(max_length, labels))
+  return {
+    held = held, handle = held:handle(), model = model,
+    max_length = max_length,
+  }
 end
 
 return share
