@@ -85,23 +85,131 @@ describe("A host", function()
           collectgarbage()
         end]]))
     end)
+
+  -- a model, and texts that keep it at work for longer than a state lives
+  local MODEL = [[
+    local classifier = require "lunula.classifier"
+    local tiny = require "spec.support.tiny"
+    local function load_model()
+      local dir = tiny.temporary()
+      tiny.write_encoder(dir)
+      local model = classifier(dir, { labels = { "negative", "positive" } })
+      tiny.remove(dir)
+      return model
+    end
+    local texts = {}
+    for i, row in ipairs(tiny.reviews(60)) do texts[i] = row.text end
+    local function long()
+      local all = {}
+      for i = 1, 5000 do all[i] = texts[i % #texts + 1] end
+      return all
+    end]]
+
+  it("polls the descriptor of a job", function()
+    assert.are.equal("alive\n", hosted("threads", MODEL .. [[
+      local model = load_model()
+      local job = model:submit(long())
+      local fd = job:fd()
+      repeat local done = job:wait(0.001) until readable(fd) or done
+      job:wait()
+      assert(readable(fd) and job:done() and #job:result() == 5000)
+      assert(readable(model:submit("a film"):fd()) ~= nil)
+      local late = model:submit "a film"
+      late:wait()
+      assert(readable(late:fd()))]]))
+  end)
+
+  it("closes states in the middle of jobs", function()
+    assert.are.equal("alive\n", hosted("threads", MODEL .. [[
+      local model = load_model()
+      jobs = {}
+      for i = 1, 8 do jobs[i] = assert(model:submit(long())) end
+      jobs[1]:fd()
+      jobs[2]:cancel()
+      jobs[3]:wait(0.001)]]))
+  end)
+
+  it("shares a model among states of several threads", function()
+    assert.are.equal("alive\n", hosted("shared", MODEL .. [[
+      local lunula = require "lunula"
+      if not handle then
+        kept = load_model()
+        handle = lunula.share(kept)
+      end
+      local model = lunula.open(handle)
+      local expected = model:predict(texts)
+      for _ = 1, 20 do
+        local one, all = model:submit(texts[1]), model:submit(texts)
+        assert(one:result().score == expected[1].score)
+        for i, p in ipairs(all:result()) do
+          assert(p.score == expected[i].score)
+        end
+      end
+      unfinished = model:submit(long())]]))
+  end)
+
+  it("forks before its first job, and jobs go on in the children", function()
+    assert.are.equal("alive\n", hosted("forks", MODEL .. [[
+      model = model or load_model()
+      local function check(job)
+        assert(model:predict(texts[1]).score == job:result()[1].score)
+      end
+      if child then check(model:submit(texts)) end]]))
+  end)
+
+  it("forks in the middle of jobs, which are the parent's", function()
+    assert.are.equal("alive\n", hosted("forks", MODEL .. [[
+      if not child then
+        model = load_model()
+        jobs = { model:submit(long()), model:submit(long()),
+          model:submit(long()) }
+        jobs[1]:fd()
+        return
+      end
+      for _, job in ipairs(jobs) do
+        assert(job:done())
+        local ok, why = pcall(job.result, job)
+        assert(ok or why:find "forked")
+      end
+      assert(readable(jobs[1]:fd()) and readable(jobs[3]:fd()))
+      jobs = nil
+      collectgarbage()
+      assert(model:submit(texts[1]):result().score
+        == model:predict(texts[1]).score)]]))
+  end)
+
+  it("forks beside threads that have jobs", function()
+    assert.are.equal("alive\n", hosted("busy", MODEL .. [[
+      model = model or load_model()
+      local job = model:submit(texts)
+      if child then assert(#job:result() == #texts) end]]))
+  end)
 end)
 
 describe("lunula.core", function()
-  it("is loaded by several threads, and they don't race", function()
+  -- runs a C program with OpenBLAS behind it
+  local function multiply(source, flags)
     local path = os.tmpname()
-    local _, code = shell.run { "sh", "-c", "cc -std=c99 -g "
-      .. "-fsanitize=thread -o " .. path .. " spec/support/once.c "
-      .. "src/kernel/blas.c $(pkg-config --cflags --libs openblas) -lpthread" }
+    local _, code = shell.run { "sh", "-c", "cc -std=c99 -g " .. flags
+      .. " -o " .. path .. " " .. source .. " src/kernel/blas.c "
+      .. "$(pkg-config --cflags --libs openblas) -lpthread" }
     if code ~= 0 then
       os.remove(path)
-      pending("needs a C compiler and its thread sanitizer")
+      pending("needs a C compiler" .. flags)
       return
     end
     local said, _, complaint = shell.run { "env", "-u", "LD_PRELOAD", path }
     os.remove(path)
     assert.are.equal("", complaint)
     assert.are.equal("alive\n", said)
+  end
+
+  it("is loaded by several threads, and they don't race", function()
+    multiply("spec/support/once.c", " -fsanitize=thread")
+  end)
+
+  it("multiplies in a child that was forked in a product", function()
+    multiply("spec/support/products.c", "")
   end)
 
   it("shows the program one name", function()

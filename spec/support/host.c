@@ -4,9 +4,9 @@
 **   host closed CODE   runs the Lua code, closes the state, then sends itself
 **                      Ctrl-C
 **   host upward CODE   runs it, and again where floats are rounded upward
-**   host threads CODE  runs it in states of four threads
+**   host threads CODE  runs it in states of three threads
 **   host forks CODE    runs it, then again in children of the same state
-**   host busy CODE     runs it again and again in four threads, and beside
+**   host busy CODE     runs it again and again in three threads, and beside
 **                      them in children of another, where `child` is true
 **   host shared CODE   runs it in a state that stays, then in states of four
 **                      threads, where `handle` is what it left in that global
@@ -30,7 +30,7 @@
 #include <lua.h>
 #include <lualib.h>
 
-enum { THREADS = 4, STATES = 3, CHILDREN = 10, CHILD_SECONDS = 60,
+enum { THREADS = 3, SHARING = 4, STATES = 3, CHILDREN = 10, CHILD_SECONDS = 60,
        BUSY_CHILDREN = 60 };
 
 static const char *code, *handle;
@@ -108,11 +108,11 @@ static void *run_states(void *unused) {
 }
 
 
-static void run_threads(void) {
-  pthread_t thread[THREADS];
-  for (int i = 0; i < THREADS; i++)
+static void run_threads(int n) {
+  pthread_t thread[SHARING];
+  for (int i = 0; i < n; i++)
     pthread_create(&thread[i], NULL, run_states, NULL);
-  for (int i = 0; i < THREADS; i++) pthread_join(thread[i], NULL);
+  for (int i = 0; i < n; i++) pthread_join(thread[i], NULL);
 }
 
 
@@ -121,7 +121,7 @@ static void run_shared(void) {
   run_in(L);
   lua_getglobal(L, "handle");
   handle = lua_tostring(L, -1);
-  run_threads();
+  run_threads(SHARING);
   lua_close(L);
 }
 
@@ -174,7 +174,7 @@ int main(int argc, char **argv) {
   code = argv[2];
   if (strcmp(argv[1], "closed") == 0) run_closed();
   if (strcmp(argv[1], "upward") == 0) run_upward();
-  if (strcmp(argv[1], "threads") == 0) run_threads();
+  if (strcmp(argv[1], "threads") == 0) run_threads(THREADS);
   if (strcmp(argv[1], "forks") == 0) run_forks();
   if (strcmp(argv[1], "busy") == 0) run_busy();
   if (strcmp(argv[1], "shared") == 0) run_shared();

@@ -1,5 +1,6 @@
 /*
-** Matrix products as OpenBLAS does them, on the thread that calls.
+** Matrix products as OpenBLAS does them, on the thread that calls. A process
+** that forks waits for those that run, so that its child can multiply.
 ** The one place that includes cblas.h.
 */
 #ifndef lunula_blas_h
