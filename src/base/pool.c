@@ -45,6 +45,8 @@ static struct {
            .wake = PTHREAD_COND_INITIALIZER,
            .more = PTHREAD_COND_INITIALIZER };
 
+static __thread bool alone;
+
 
 /* {======== how floats are rounded ======== */
 
@@ -221,8 +223,16 @@ static void start_missing(int wanted) {
 }
 
 
+bool pool_alone(bool on) {
+  bool was = alone;
+  alone = on;
+  return was;
+}
+
+
 int pool_threads(void) {
   int n = __atomic_load_n(&pool.wanted, __ATOMIC_RELAXED);
+  if (alone) return 1;
   if (n > 0) return n;
   n = processors_usable();
   if (n > POOL_MAX) n = POOL_MAX;

@@ -17,6 +17,7 @@
 #ifndef lunula_pool_h
 #define lunula_pool_h
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #pragma GCC visibility push(hidden)
@@ -33,9 +34,12 @@ typedef void (*PoolRows)(void *ctx, int64_t first, int64_t n);
 
 void pool_rows(int64_t count, int64_t each, PoolRows task, void *ctx);
 
-/* threads that work on a job, the caller included; at first
+/* threads that work on a job of this caller, itself included; at first
    processors_usable() */
 int  pool_threads(void);
+/* on: jobs that this thread calls for are done by it alone, and wake nobody,
+   as small ones should be. Returns what it was, to be set again. */
+bool pool_alone(bool on);
 void pool_set_threads(int n);  /* 1 .. POOL_MAX; waits for no one */
 
 #pragma GCC visibility pop

@@ -41,7 +41,9 @@ typedef struct Pair {
   const Attention *a;
   const HeadKernels *kernels;
   HeadScratch scratch;
-  int64_t first, length;     /* tokens */
+  int64_t first, length;     /* tokens, */
+  int64_t queries;           /* and those of them that ask */
+  int64_t row;               /* of the context, of the first that asks */
   int64_t head, width;       /* width: columns of a head */
   int64_t stride;            /* between rows of q, k and v */
   const float *q, *k, *v;    /* [length, width] */
@@ -98,11 +100,16 @@ int64_t attention_scratch(int64_t lanes, int64_t longest, int64_t width,
 static Pair pair_of(const Attention *a, int64_t i) {
   int64_t s = i / a->heads, head = i % a->heads;
   int64_t width = a->hidden / a->heads, first = a->offsets[s];
-  const float *q = a->qkv + first * 3 * a->hidden + head * width;
+  int64_t length = a->offsets[s + 1] - first;
+  bool all = a->first == NULL;
+  int64_t stride = (all ? 3 : 2) * a->hidden;
+  const float *row = a->qkv + first * stride + head * width;
+  const float *k = all ? row + a->hidden : row;
   return (Pair){ .a = a, .kernels = head_kernels(), .first = first,
-                 .length = a->offsets[s + 1] - first, .head = head,
-                 .width = width, .stride = 3 * a->hidden, .q = q,
-                 .k = q + a->hidden, .v = q + 2 * a->hidden,
+                 .length = length, .queries = all ? length : 1,
+                 .row = all ? first : s, .head = head, .width = width,
+                 .stride = stride, .k = k, .v = k + a->hidden,
+                 .q = all ? row : a->first + s * a->hidden + head * width,
                  .scale = 1 / sqrtf((float)width) };
 }
 
@@ -124,7 +131,7 @@ static void drop_block(const Pair *p, float *s, int64_t first,
 
 
 static int64_t block_rows(const Pair *p, int64_t first) {
-  int64_t left = p->length - first;
+  int64_t left = p->queries - first;
   return left < HEAD_BLOCK ? left : HEAD_BLOCK;
 }
 
@@ -166,7 +173,8 @@ static void forward_block(const Pair *p, Operand v, float *context,
   float lse[HEAD_BLOCK], *s = p->scratch.scores;
   raw_scores(p, first, n);
   p->kernels->softmax(s, lse, p->length, lanes);
-  for (int64_t r = 0; r < n; r++) *lse_of(p, first + r) = lse[r];
+  for (int64_t r = 0; r < n && p->a->lse != NULL; r++)
+    *lse_of(p, first + r) = lse[r];
   if (p->a->dropout.p > 0) drop_block(p, s, first, lanes);
   p->kernels->product(context + first * hidden, hidden, false,
                       (Rows){ s, 1, lanes }, v.at, v.step, n, p->width,
@@ -176,8 +184,8 @@ static void forward_block(const Pair *p, Operand v, float *context,
 
 static void forward_pair(const Pair *p, float *context) {
   Operand v = packed(p, p->scratch.packed, p->v, p->stride, p->length);
-  context += p->first * p->a->hidden + p->head * p->width;
-  for (int64_t first = 0; first < p->length; first += HEAD_BLOCK)
+  context += p->row * p->a->hidden + p->head * p->width;
+  for (int64_t first = 0; first < p->queries; first += HEAD_BLOCK)
     forward_block(p, v, context, first);
 }
 

@@ -24,10 +24,14 @@ typedef struct Attention {
   const int32_t *offsets;  /* [sequences + 1] */
   int64_t hidden, heads;
   const float *qkv;        /* [tokens, 3 hidden] */
-  float *lse;              /* [tokens, heads] */
+  float *lse;              /* [tokens, heads], or NULL: there is no backward */
   Dropout dropout;         /* on the probabilities */
   int64_t lanes;
   float *scratch;          /* [attention_scratch] */
+  /* Not NULL: the first tokens alone ask, forward. [sequences, hidden]; then
+     qkv holds K and V, [tokens, 2 hidden], and context is [sequences,
+     hidden]. */
+  const float *first;
 } Attention;
 
 /* Pairs of a sequence and a head that run at once. The pool's threads are

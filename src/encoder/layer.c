@@ -111,7 +111,7 @@ static Attention attention_of(const LayerCall *c) {
                       c->config->hidden_size,
                       c->config->num_attention_heads, c->kept->qkv,
                       c->kept->lse, c->dropout.attention,
-                      c->scratch->lanes, c->scratch->attention };
+                      c->scratch->lanes, c->scratch->attention, NULL };
 }
 
 

@@ -131,21 +131,39 @@ static Tensor *tensor_at(Mapped *m, StoredType type, const Shape *s,
 }
 
 
+/* where bytes from `first` of the data on lie in the file */
+static bool place_of(const Mapped *m, uint64_t bytes, uint64_t first,
+                     size_t *at, Error *e) {
+  const char *header;
+  size_t length = 0;
+  if (!safetensors_header(m, &header, &length, e)) return false;
+  size_t start = LENGTH_BYTES + length, room = m->bytes - start;
+  if (first > room || bytes > room - first)
+    return error_set(e, "%s: %" PRIu64 " bytes from %" PRIu64 " on, the data "
+                     "has %zu", m->path, bytes, first, room);
+  *at = start + (size_t)first;
+  return true;
+}
+
+
 Tensor *safetensors_tensor(Mapped *m, StoredType type, const Shape *s,
                            uint64_t first, Error *e) {
-  const char *header;
-  size_t length;
-  if (!safetensors_header(m, &header, &length, e)) return NULL;
-  size_t start = LENGTH_BYTES + length, room = m->bytes - start;
   uint64_t bytes = (uint64_t)shape_count(s) * STORED[type].size;
-  if (first > room || bytes > room - first) {
-    error_set(e, "%s: %" PRIu64 " bytes from %" PRIu64 " on, the data has "
-              "%zu", m->path, bytes, first, room);
-    return NULL;
-  }
-  Tensor *t = tensor_at(m, type, s, start + (size_t)first);
+  size_t at = 0;
+  if (!place_of(m, bytes, first, &at, e)) return NULL;
+  Tensor *t = tensor_at(m, type, s, at);
   if (t == NULL) error_no_memory(e);
   return t;
+}
+
+
+Storage *safetensors_bytes(Mapped *m, uint64_t bytes, uint64_t first,
+                           Error *e) {
+  size_t at = 0;
+  if (!place_of(m, bytes, first, &at, e)) return NULL;
+  Storage *s = mapped_storage(m, at, (size_t)bytes);
+  if (s == NULL) error_no_memory(e);
+  return s;
 }
 
 /* }======== */

@@ -39,6 +39,10 @@ bool    safetensors_header(const Mapped *m, const char **header,
 Tensor *safetensors_tensor(Mapped *m, StoredType type, const Shape *s,
                            uint64_t first, Error *e);
 
+/* the bytes themselves, where they lie in the mapping */
+Storage *safetensors_bytes(Mapped *m, uint64_t bytes, uint64_t first,
+                           Error *e);
+
 #pragma GCC visibility pop
 
 #endif

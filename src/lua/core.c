@@ -17,6 +17,7 @@ static const luaL_Reg openers[] = {
   {"io", io_open},
   {"jobs", jobs_open},
   {"kernels", kernels_open},
+  {"model", model_open},
   {"recording", state_open},
   {"rng", rng_open},
   {"share", share_open},

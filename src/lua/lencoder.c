@@ -5,19 +5,15 @@
 #include "lunula.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include "../encoder/encoder.h"
 #include "../encoder/pooling.h"
+#include "lconfig.h"
 #include "lops.h"
 
 #define ENCODER  "lunula.encoder"
-
-/* no architecture comes near; keeps products of sizes inside 64 bits */
-enum { LARGEST_SIZE = 1 << 28, MOST_LAYERS = 4096 };
-
 
 static Encoder *check_encoder(lua_State *L) {
   Encoder **e = (Encoder **)luaL_checkudata(L, 1, ENCODER);
@@ -37,77 +33,9 @@ static int fail(lua_State *L, const char *format, ...) {
 }
 
 
-/* {======== the config ======== */
-
-static int64_t get_size(lua_State *L, const char *name, int64_t least,
-                        int64_t most) {
-  lua_getfield(L, 1, name);
-  lua_Number x = lua_tonumber(L, -1);
-  if (lua_type(L, -1) != LUA_TNUMBER || !(x >= least && x <= most) ||
-      x != floor(x))
-    fail(L, "%s: expected an integer from %d to %d, got %s", name,
-         (int)least, (int)most, luaL_tolstring(L, -1, NULL));
-  lua_pop(L, 1);
-  return (int64_t)x;
-}
-
-
-static float get_eps(lua_State *L) {
-  lua_getfield(L, 1, "layer_norm_eps");
-  lua_Number x = lua_tonumber(L, -1);
-  if (lua_type(L, -1) != LUA_TNUMBER || !(x > 0 && x < 1))
-    fail(L, "layer_norm_eps: expected a number between 0 and 1, got %s",
-         luaL_tolstring(L, -1, NULL));
-  lua_pop(L, 1);
-  return (float)x;
-}
-
-
-static Activation get_activation(lua_State *L) {
-  static const struct { const char *name; Activation act; } known[] = {
-    { "gelu", ACT_GELU },
-    { "gelu_new", ACT_GELU_TANH },
-    { "gelu_pytorch_tanh", ACT_GELU_TANH },
-    { "relu", ACT_RELU },
-  };
-  lua_getfield(L, 1, "hidden_act");
-  const char *name = lua_tostring(L, -1);
-  for (size_t i = 0; name != NULL && i < sizeof known / sizeof *known; i++)
-    if (strcmp(name, known[i].name) == 0) {
-      lua_pop(L, 1);
-      return known[i].act;
-    }
-  fail(L, "hidden_act: expected gelu, gelu_new, gelu_pytorch_tanh or relu, "
-       "got %s", luaL_tolstring(L, -1, NULL));
-  return ACT_GELU;
-}
-
-
-static EncoderConfig get_config(lua_State *L) {
-  EncoderConfig c = {
-    .hidden_size = get_size(L, "hidden_size", 1, LARGEST_SIZE),
-    .num_hidden_layers = get_size(L, "num_hidden_layers", 0, MOST_LAYERS),
-    .num_attention_heads = get_size(L, "num_attention_heads", 1,
-                                    LARGEST_SIZE),
-    .intermediate_size = get_size(L, "intermediate_size", 1, LARGEST_SIZE),
-    .vocab_size = get_size(L, "vocab_size", 1, LARGEST_SIZE),
-    .max_position_embeddings = get_size(L, "max_position_embeddings", 1,
-                                        LARGEST_SIZE),
-    .type_vocab_size = get_size(L, "type_vocab_size", 1, LARGEST_SIZE),
-    .pad_token_id = get_size(L, "pad_token_id", -1, LARGEST_SIZE),
-    .layer_norm_eps = get_eps(L),
-    .hidden_act = get_activation(L) };
-  if (c.hidden_size % c.num_attention_heads != 0)
-    fail(L, "hidden_size %d is no multiple of num_attention_heads %d",
-         (int)c.hidden_size, (int)c.num_attention_heads);
-  return c;
-}
-
-
 /* encoder(config): parameters uninitialised */
 static int l_new(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  EncoderConfig c = get_config(L);
+  EncoderConfig c = lconfig_check(L, 1);
   Encoder **e = (Encoder **)lua_newuserdata(L, sizeof *e);
   *e = NULL;
   luaL_setmetatable(L, ENCODER);
@@ -115,8 +43,6 @@ static int l_new(lua_State *L) {
     return fail(L, "not enough memory");
   return 1;
 }
-
-/* }======== */
 
 
 /* {======== parameters ======== */

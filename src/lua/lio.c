@@ -25,6 +25,7 @@
 #include "../io/folder.h"
 #include "../io/posix.h"
 #include "../io/safetensors.h"
+#include "lbytes.h"
 #include "lstate.h"
 #include "ltensor.h"
 
@@ -113,6 +114,20 @@ static int m_tensor(lua_State *L) {
 }
 
 
+/* bytes(count, first): so many of the data of a safetensors file, as they lie;
+   see lbytes.h */
+static int m_bytes(lua_State *L) {
+  Mapped *m = check_mapped(L);
+  lua_Integer bytes = luaL_checkinteger(L, 2), first = luaL_checkinteger(L, 3);
+  luaL_argcheck(L, bytes >= 0, 2, "must not be negative");
+  luaL_argcheck(L, first >= 0, 3, "must not be negative");
+  Error e;
+  Storage **slot = lbytes_slot(L);
+  *slot = safetensors_bytes(m, (uint64_t)bytes, (uint64_t)first, &e);
+  return *slot ? 1 : raise(L, &e);
+}
+
+
 static int mapped_tostring(lua_State *L) {
   lua_pushfstring(L, "mapped file (%s)", check_mapped(L)->path);
   return 1;
@@ -131,6 +146,7 @@ static const luaL_Reg mapped_meth[] = {
   {"size", m_size},
   {"header", m_header},
   {"tensor", m_tensor},
+  {"bytes", m_bytes},
   {NULL, NULL}
 };
 
@@ -351,6 +367,7 @@ static const luaL_Reg none[] = {
 
 
 int io_open(lua_State *L) {
+  bytes_open(L);
   compat_newtype(L, MAPPED, mapped_meth, mapped_metameth);
   compat_newtype(L, ATOMIC, none, atomic_metameth);
   compat_newtype(L, LISTING, none, listing_metameth);

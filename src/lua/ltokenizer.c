@@ -15,8 +15,8 @@
 
 #include "../text/tokenizer.h"
 #include "ltensor.h"
+#include "ltokenizer.h"
 
-#define TOKENIZER  "lunula.core.tokenizer"
 #define ENCODING      "lunula.core.encoding"
 
 

@@ -16,12 +16,14 @@ __attribute__((visibility("default")))
 int luaopen_lunula_core(lua_State *L);
 
 int adamw_open(lua_State *L);      /* ladamw.c */
+void bytes_open(lua_State *L);      /* lbytes.c */
 int clock_open(lua_State *L);      /* lbench.c */
 int encoder_open(lua_State *L);    /* lencoder.c */
 int gather_open(lua_State *L);     /* lgather.c; after tensor_open */
 int io_open(lua_State *L);         /* lio.c */
 int jobs_open(lua_State *L);       /* ljob.c */
 int kernels_open(lua_State *L);    /* lkernels.c */
+int model_open(lua_State *L);       /* lmodel.c; after tensor_open */
 int ops_open(lua_State *L);        /* lops.c; after tensor_open */
 int peak_open(lua_State *L);       /* lbench.c */
 int pooling_open(lua_State *L);    /* lencoder.c */

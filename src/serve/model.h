@@ -9,8 +9,8 @@
 ** a Space of its own. It is counted, atomically: who has it across threads
 ** retains it, the last to release it frees it. It keeps the storage of the
 ** weights that it was made of (a file's pages, or tensors of a classifier:
-** whoever trains these on first gives the classifier others, see
-** model_shares); products read packed copies, but for float32 before it is
+** before these are trained on, the classifier is given others, where the model
+** is in other hands too); products read packed copies, but for float32 before it is
 ** worth to make some. Its Tokenizer is read only, too: any thread may encode
 ** with it, each into an Encoding of its own.
 **
@@ -41,6 +41,7 @@ typedef struct Space Space;
 
 Model *model_retain(Model *m);   /* from any thread */
 void   model_release(Model *m);  /* from any thread; NULL is allowed */
+int    model_references(const Model *m);  /* 1: the caller's alone */
 
 /* What an answer has: a logit for each label; of a model without a head the
    pooled vector, hidden_size numbers. */
@@ -51,6 +52,8 @@ Tokenizer *model_tokenizer(const Model *m);  /* NULL: it was made without */
    max_length ...): any bytes, which live as long as the model does */
 Bytes      model_about(const Model *m);
 const char *model_precision_name(const Model *m);  /* "fp32" "bf16" "int8" */
+size_t     model_bytes(const Model *m);  /* of its own: what was packed for it
+                                         when it was made */
 int64_t    model_max_tokens(const Model *m);       /* of a sequence */
 
 /* NULL: no memory. It allocates with the first run. */
@@ -68,7 +71,7 @@ bool   model_accepts(const Model *m, const Batch *b, Error *e);
 
 /* out [sequences, model_width], of a batch that it accepts. false: no memory,
    and out is undefined */
-bool   model_run(const Model *m, Space *s, const Batch *b, float *out);
+bool   model_run(Model *m, Space *s, const Batch *b, float *out);
 
 /* logits to probabilities: softmax of each row, in place; x [rows, width] */
 void   model_probabilities(float *x, int64_t rows, int64_t width);

@@ -9,6 +9,7 @@
 #include "../base/mem.h"
 
 struct Tokenizer {
+  int refs;
   Strings tokens;
   size_t model_count;
   Normaliser normaliser;
@@ -72,6 +73,7 @@ Tokenizer *tokenizer_new(const TokenizerConfig *c, Error *e) {
     error_no_memory(e);
     return NULL;
   }
+  t->refs = 1;
   t->model_count = c->model_count;
   t->single = c->single;
   t->pair = c->pair;
@@ -88,8 +90,15 @@ Tokenizer *tokenizer_new(const TokenizerConfig *c, Error *e) {
 }
 
 
+Tokenizer *tokenizer_retain(Tokenizer *t) {
+  __atomic_add_fetch(&t->refs, 1, __ATOMIC_RELAXED);
+  return t;
+}
+
+
 void tokenizer_free(Tokenizer *t) {
-  if (t == NULL) return;
+  if (t == NULL || __atomic_sub_fetch(&t->refs, 1, __ATOMIC_ACQ_REL) > 0)
+    return;
   matcher_free(&t->written);
   matcher_free(&t->normalised);
   lexicon_free(&t->beyond);

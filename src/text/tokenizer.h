@@ -47,6 +47,8 @@ typedef struct TokenizerConfig {
 typedef struct Tokenizer Tokenizer;
 
 Tokenizer *tokenizer_new(const TokenizerConfig *c, Error *e);
+/* counted, from any thread: the last tokenizer_free frees it */
+Tokenizer *tokenizer_retain(Tokenizer *t);
 void       tokenizer_free(Tokenizer *t);  /* NULL is allowed */
 
 size_t     tokenizer_count(const Tokenizer *t);

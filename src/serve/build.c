@@ -1,0 +1,304 @@
+/*
+** How a Model is made. See build.h.
+**
+** It is built twice by the same steps: first without memory, to count what
+** its own packs take, then with it.
+*/
+#include "build.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/mem.h"
+
+enum {
+  OWN_STORAGES = 10,    /* of embeddings, pooler and head, at most */
+  LAYER_STORAGES = 22   /* of a layer */
+};
+
+typedef struct Builder {
+  Model *model;
+  const ModelParts *parts;
+  char *at;         /* NULL: only counts */
+  size_t used;
+  float *fused;     /* [3 hidden, hidden], where Q, K and V become one */
+} Builder;
+
+
+/* {======== memory ======== */
+
+static void *take(Builder *b, size_t bytes) {
+  void *taken = b->at == NULL ? NULL : b->at + b->used;
+  b->used += (bytes + MEM_ALIGN - 1) / MEM_ALIGN * MEM_ALIGN;
+  return taken;
+}
+
+
+/* the numbers of a part, which are there as long as the model is */
+static const void *keep(Builder *b, const Part *p) {
+  Model *m = b->model;
+  if (b->at != NULL && p->storage != NULL)
+    m->kept[m->kept_count++] = storage_retain(p->storage);
+  return p->data;
+}
+
+/* }======== */
+
+
+/* {======== linear layers ======== */
+
+/* the rows of all parts, one above the other, for as long as they are read */
+static const float *fused(Builder *b, const LinearParts *l, const Weights *w) {
+  if (w->parts == 1) return l->weight.data;
+  size_t each = (size_t)(w->out / w->parts * w->in);
+  for (int i = 0; i < w->parts; i++)
+    memcpy(b->fused + (size_t)i * each, l[i].weight.data,
+           each * sizeof *b->fused);
+  return b->fused;
+}
+
+
+static const float *fused_bias(Builder *b, const LinearParts *l,
+                               const Weights *w) {
+  if (w->parts == 1 || b->parts->packed) return keep(b, &l->bias);
+  size_t each = (size_t)(w->out / w->parts);
+  float *bias = take(b, (size_t)w->out * sizeof *bias);
+  for (int i = 0; bias != NULL && i < w->parts; i++)
+    memcpy(bias + (size_t)i * each, l[i].bias.data, each * sizeof *bias);
+  return bias;
+}
+
+
+static void set_bf16(Builder *b, Weights *w, const LinearParts *l) {
+  int64_t units = panels_size(ELEMENT_BF16, w->out, w->in);
+  uint32_t *panels = take(b, (size_t)units * sizeof *panels);
+  if (panels != NULL)
+    product_pack_rows(ELEMENT_BF16, panels, fused(b, l, w), w->out, w->in);
+  w->panels = panels;
+}
+
+
+/* float32 rows to 8 bits */
+static void quantise(Builder *b, Weights *w, const LinearParts *l) {
+  int8_t *panels = take(b, (size_t)int8_panels_size(w->out, w->in));
+  float *scale = take(b, (size_t)w->out * sizeof *scale);
+  int32_t *sums = take(b, (size_t)w->out * sizeof *sums);
+  if (panels != NULL)
+    int8_quantise_weight(panels, scale, sums, fused(b, l, w), w->out, w->in);
+  w->int8 = (Int8Weight){ panels, scale, sums, NULL, w->out, w->in };
+}
+
+
+static void set_int8(Builder *b, Weights *w, const LinearParts *l,
+                     bool activates) {
+  if (b->parts->packed)
+    w->int8 = (Int8Weight){ keep(b, &l->panels), keep(b, &l->scale),
+                            keep(b, &l->sums), NULL, w->out, w->in };
+  else
+    quantise(b, w, l);
+  if (!activates) w->int8.bias = w->bias;
+}
+
+
+/* activates: an activation follows, which adds the bias */
+static void set_linear(Builder *b, Weights *w, const LinearParts *l,
+                       int parts, int64_t out, int64_t in, bool activates) {
+  *w = (Weights){ .form = b->parts->form, .out = out, .in = in,
+                  .parts = parts };
+  w->bias = fused_bias(b, l, w);
+  if (w->form == FORM_BF16) set_bf16(b, w, l);
+  if (w->form == FORM_INT8) set_int8(b, w, l, activates);
+  for (int i = 0; w->form == FORM_FP32 && i < parts; i++)
+    w->part[i] = keep(b, &l[i].weight);
+}
+
+
+/* few outputs: float32 as it lies */
+static void set_head(Builder *b, Weights *w) {
+  const ModelParts *p = b->parts;
+  *w = (Weights){ .form = FORM_FP32, .out = p->labels,
+                  .in = p->config.hidden_size, .parts = 1,
+                  .bias = keep(b, &p->head.bias) };
+  w->part[0] = keep(b, &p->head.weight);
+}
+
+/* }======== */
+
+
+/* {======== the network ======== */
+
+static Norm norm_of(Builder *b, const NormParts *n) {
+  return (Norm){ keep(b, &n->weight), keep(b, &n->bias) };
+}
+
+
+static void set_layer(Builder *b, NetworkLayer *l, const LayerParts *p) {
+  const EncoderConfig *c = &b->parts->config;
+  int64_t hidden = c->hidden_size, inner = c->intermediate_size;
+  set_linear(b, &l->qkv, p->qkv, MOST_PARTS, MOST_PARTS * hidden, hidden,
+             false);
+  set_linear(b, &l->attention_output, &p->attention_output, 1, hidden, hidden,
+             false);
+  set_linear(b, &l->intermediate, &p->intermediate, 1, inner, hidden, true);
+  set_linear(b, &l->output, &p->output, 1, hidden, inner, false);
+  l->attention_norm = norm_of(b, &p->attention_norm);
+  l->output_norm = norm_of(b, &p->output_norm);
+}
+
+
+static void set_word(Builder *b, Table *t) {
+  const ModelParts *p = b->parts;
+  const void *rows = keep(b, &p->word);
+  if (p->word_scale.data == NULL)
+    *t = (Table){ .values = rows };
+  else
+    *t = (Table){ NULL, rows, keep(b, &p->word_scale) };
+}
+
+
+static void set_network(Builder *b) {
+  const ModelParts *p = b->parts;
+  Network *n = &b->model->network;
+  set_word(b, &n->word);
+  n->position = keep(b, &p->position);
+  n->type = keep(b, &p->type);
+  n->embedding_norm = norm_of(b, &p->embedding_norm);
+  for (int64_t i = 0; i < p->config.num_hidden_layers; i++)
+    set_layer(b, &n->layer[i], &p->layer[i]);
+  if (p->reading == READ_POOLER)
+    set_linear(b, &n->pooler, &p->pooler, 1, p->config.hidden_size,
+               p->config.hidden_size, false);
+  if (p->labels > 0) set_head(b, &n->head);
+}
+
+/* }======== */
+
+
+/* {======== the model ======== */
+
+static bool copy_about(Model *m, Bytes about) {
+  uint8_t *copy = malloc(about.n ? about.n : 1);
+  if (copy == NULL) return false;
+  if (about.n > 0) memcpy(copy, about.at, about.n);
+  m->about = (Bytes){ copy, about.n };
+  return true;
+}
+
+
+static bool allocate(Model *m, const ModelParts *p) {
+  size_t layers = (size_t)p->config.num_hidden_layers;
+  m->network.layer = calloc(layers ? layers : 1, sizeof *m->network.layer);
+  m->kept = calloc(OWN_STORAGES + layers * LAYER_STORAGES, sizeof *m->kept);
+  return m->network.layer != NULL && m->kept != NULL &&
+         copy_about(m, p->about);
+}
+
+
+static bool fill(Model *m, const ModelParts *p) {
+  Builder b = { .model = m, .parts = p };
+  size_t hidden = (size_t)p->config.hidden_size;
+  set_network(&b);
+  m->memory = mem_alloc(b.used + 1);
+  b.fused = mem_alloc(MOST_PARTS * hidden * hidden * sizeof *b.fused);
+  m->bytes = b.used;
+  b.at = m->memory;
+  b.used = 0;
+  bool ok = m->memory != NULL && b.fused != NULL;
+  if (ok) set_network(&b);
+  mem_free(b.fused);
+  return ok;
+}
+
+
+Model *model_new(const ModelParts *p) {
+  Model *m = calloc(1, sizeof *m);
+  if (m == NULL) return NULL;
+  m->refs = 1;
+  m->network.config = p->config;
+  m->network.form = p->form;
+  m->network.reading = p->reading;
+  if (p->tokenizer != NULL) m->tokenizer = tokenizer_retain(p->tokenizer);
+  if (allocate(m, p) && fill(m, p)) return m;
+  model_release(m);
+  return NULL;
+}
+
+
+void model_release(Model *m) {
+  if (m == NULL || __atomic_sub_fetch(&m->refs, 1, __ATOMIC_ACQ_REL) > 0)
+    return;
+  for (size_t i = 0; i < m->kept_count; i++) storage_release(m->kept[i]);
+  tokenizer_free(m->tokenizer);
+  mem_free(m->memory);
+  mem_free(m->panels);
+  free((void *)(uintptr_t)m->about.at);
+  free(m->kept);
+  free(m->network.layer);
+  free(m);
+}
+
+/* }======== */
+
+
+/* {======== each linear layer ======== */
+
+enum { LAYER_LINEARS = 4 };
+
+/* linear layer i, in the order that they are used in; NULL: there is none */
+static Weights *linear_at(Model *m, int64_t i) {
+  Network *n = &m->network;
+  int64_t layers = n->config.num_hidden_layers;
+  if (i >= layers * LAYER_LINEARS)
+    return i == layers * LAYER_LINEARS && n->reading == READ_POOLER
+           ? &n->pooler : NULL;
+  NetworkLayer *l = &n->layer[i / LAYER_LINEARS];
+  Weights *const all[LAYER_LINEARS] = { &l->qkv, &l->attention_output,
+                                        &l->intermediate, &l->output };
+  return all[i % LAYER_LINEARS];
+}
+
+
+const Int8Weight *model_int8(Model *m, int64_t i) {
+  const Weights *w = linear_at(m, i);
+  return w != NULL && w->form == FORM_INT8 ? &w->int8 : NULL;
+}
+
+
+bool model_can_pack(const Model *m) {
+  const EncoderConfig *c = &m->network.config;
+  return m->network.form == FORM_FP32 &&
+         __atomic_load_n(&m->packing, __ATOMIC_ACQUIRE) == UNPACKED &&
+         product_has_fp32(c->hidden_size, c->intermediate_size);
+}
+
+
+static int64_t units(const Weights *w) {
+  return panels_size(ELEMENT_FP32, w->out, w->in);
+}
+
+
+/* parts are whole panels: see product_has_fp32 */
+static void pack(Weights *w, uint32_t *panels) {
+  int64_t each = units(w) / w->parts;
+  for (int i = 0; i < w->parts; i++)
+    product_pack_rows(ELEMENT_FP32, panels + i * each, w->part[i],
+                      w->out / w->parts, w->in);
+  __atomic_store_n(&w->panels, panels, __ATOMIC_RELEASE);
+}
+
+
+bool model_pack(Model *m) {
+  Weights *w;
+  size_t total = 0;
+  for (int64_t i = 0; (w = linear_at(m, i)) != NULL; i++)
+    total += (size_t)units(w);
+  uint32_t *at = m->panels = mem_alloc(total * sizeof *at);
+  if (at == NULL) return false;
+  for (int64_t i = 0; (w = linear_at(m, i)) != NULL; i++) {
+    pack(w, at);
+    at += units(w);
+  }
+  return true;
+}
+
+/* }======== */
