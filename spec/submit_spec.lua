@@ -109,14 +109,14 @@ describe("A classifier", function()
         pending("needs Linux to count descriptors")
         return
       end
-      local job = model:submit(long())
+      local jobs = { model:submit(long()) }
       local before = descriptors()
-      local fd = job:fd()
+      local fd = jobs[1]:fd()
       assert.is_true(fd > 2)
-      assert.are.equal(fd, job:fd())
-      job:cancel()
+      assert.are.equal(fd, jobs[1]:fd())
+      jobs[1]:cancel()
       assert.are.equal(before + 1, descriptors())
-      job = nil
+      jobs[1] = nil
       collectgarbage()
       collectgarbage()
       assert.are.equal(before, descriptors())

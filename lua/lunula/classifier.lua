@@ -6,7 +6,7 @@
 
 local check = require "lunula.check"
 local checkpoint = require "lunula.checkpoint"
-local encoded = require "lunula.encoded"
+local core = require "lunula.core"
 local encoder = require "lunula.encoder"
 local grad = require "lunula.grad"
 local hub = require "lunula.hub"
@@ -14,7 +14,7 @@ local job = require "lunula.job"
 local label_lists = require "lunula.labels"
 local nn = require "lunula.nn"
 local options = require "lunula.options"
-local sampler = require "lunula.sampler"
+local predictions = require "lunula.predictions"
 local share = require "lunula.share"
 local tokenizer = require "lunula.tokenizer"
 
@@ -216,6 +216,7 @@ end
 -- @treturn classifier itself
 function Classifier:train(on)
   on = on ~= false
+  if on then self.answering = nil end
   self.encoder:train(on)
   self.dropout.training = on
   return self
@@ -285,40 +286,6 @@ end
 
 -- {======== predicting ========
 
-local PREDICT = { text_pairs = none, batch_size = 32 }
-
-local function prediction(self, probabilities)
-  local best, scores = 1, {}
-  for i, label in ipairs(self.labels) do
-    scores[label] = probabilities[i]
-    if probabilities[i] > probabilities[best] then best = i end
-  end
-  return {
-    label = self.labels[best], score = probabilities[best], scores = scores,
-  }
-end
-
-local function predict_all(self, rows, limit)
-  local predictions, order = {}, {}
-  local tokens = encoded.new(self.tokenizer, rows, self.max_length, "predict")
-  for i = 1, #rows do order[i] = i end
-  for _, numbers in ipairs(sampler.cut_to_read(order, limit.batch_size,
-      tokens.lengths)) do
-    local logits = self:forward((tokens:batch(numbers)))
-    for _, probabilities in ipairs(logits:softmax(-1):totable()) do
-      predictions[#predictions + 1] = prediction(self, probabilities)
-    end
-  end
-  return predictions
-end
-
-local function check_pairs(texts, pairs_of)
-  if pairs_of ~= nil and (type(pairs_of) ~= "table"
-      or #pairs_of ~= #texts) then
-    fail("predict: text_pairs: expected one for each of %d texts", #texts)
-  end
-end
-
 --- The label of a text, or of each of several.
 -- @tparam string|{string,...} texts
 -- @tparam[opt] table given
@@ -330,22 +297,27 @@ end
 -- @raise when a text is no string
 -- @usage print(model:predict("What a quiet, lovely film.").label)
 function Classifier:predict(texts, given)
-  local o = options.check(given, PREDICT, "predict")
-  sampler.check(o, "predict")
-  if type(texts) == "string" then
-    local pair = o.text_pairs and { o.text_pairs }
-    return self:predict({ texts },
-      { text_pairs = pair, batch_size = o.batch_size })[1]
-  elseif type(texts) ~= "table" then
-    fail("predict: expected a text or an array of texts, got %s", type(texts))
+  local asked = predictions.ask(self:model(), self.max_length, texts, given,
+    "predict")
+  self.space = self.space or core.jobs.space()
+  local ok, rows = pcall(asked.run, asked, self.space)
+  if not ok then error("predict: " .. tostring(rows), 0) end
+  return predictions.all(self.labels, rows, type(texts) == "string")
+end
+
+-- The model as it is now, in memory of its own.
+function Classifier:model()
+  if self.answering then return self.answering end
+  local tensors = {}
+  for _, p in ipairs(self:parameters()) do
+    local copy = core.tensor.zeros(p.tensor:shape())
+    tensors[(p.name:gsub("^bert%.", ""))] = copy:copy(p.tensor)
   end
-  check_pairs(texts, o.text_pairs)
-  local rows = {}
-  for i, text in ipairs(texts) do
-    rows[i] = { text = text, text_pair = o.text_pairs and o.text_pairs[i] }
-  end
-  if #rows == 0 then return {} end
-  return self:infer(predict_all, self, rows, o)
+  self.answering = core.model(self.encoder.config, {
+    precision = "fp32", pooling = self.pooling, labels = #self.labels,
+    packed = false, tensors = tensors, tokenizer = self.tokenizer.core,
+  })
+  return self.answering
 end
 
 --- Predicts while the program goes on.

@@ -11,8 +11,9 @@
 **   host shared CODE   runs it in a state that stays, then in states of four
 **                      threads, where `handle` is what it left in that global
 **
-** All states have readable(fd): whether poll says so. Each prints "alive" at its end. The host has functions of its own with
-** names that are lunula's inside, as a game may.
+** All states have readable(fd): whether poll says so. Each prints "alive" at
+** its end. The host has functions of its own with names that are lunula's
+** inside, as a game may.
 */
 #define _POSIX_C_SOURCE 200809L
 #include <fenv.h>
