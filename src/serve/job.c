@@ -310,7 +310,10 @@ static void at_exit(void) {
 }
 
 
+/* the pool's size is settled here: asked later, under our lock, it takes none
+   of its own */
 static void prepare_once(void) {
+  pool_threads();
   pthread_atfork(before_fork, after_fork_parent, after_fork_child);
   atexit(at_exit);
 }
