@@ -86,27 +86,8 @@ describe("A host", function()
         end]]))
     end)
 
-  -- a model, and texts that keep it at work for longer than a state lives
-  local MODEL = [[
-    local classifier = require "lunula.classifier"
-    local tiny = require "spec.support.tiny"
-    local function load_model()
-      local dir = tiny.temporary()
-      tiny.write_encoder(dir)
-      local model = classifier(dir, { labels = { "negative", "positive" } })
-      tiny.remove(dir)
-      return model
-    end
-    local texts = {}
-    for i, row in ipairs(tiny.reviews(60)) do texts[i] = row.text end
-    local function long()
-      local all = {}
-      for i = 1, 5000 do all[i] = texts[i % #texts + 1] end
-      return all
-    end]]
-
   it("polls the descriptor of a job", function()
-    assert.are.equal("alive\n", hosted("threads", MODEL .. [[
+    assert.are.equal("alive\n", hosted("threads", host.MODEL .. [[
       local model = load_model()
       local job = model:submit(long())
       local fd = job:fd()
@@ -120,7 +101,7 @@ describe("A host", function()
   end)
 
   it("closes states in the middle of jobs", function()
-    assert.are.equal("alive\n", hosted("threads", MODEL .. [[
+    assert.are.equal("alive\n", hosted("threads", host.MODEL .. [[
       local model = load_model()
       jobs = {}
       for i = 1, 8 do jobs[i] = assert(model:submit(long())) end
@@ -130,7 +111,7 @@ describe("A host", function()
   end)
 
   it("shares a model among states of several threads", function()
-    assert.are.equal("alive\n", hosted("shared", MODEL .. [[
+    assert.are.equal("alive\n", hosted("shared", host.MODEL .. [[
       local lunula = require "lunula"
       if not handle then
         kept = load_model()
@@ -149,7 +130,7 @@ describe("A host", function()
   end)
 
   it("forks before its first job, and jobs go on in the children", function()
-    assert.are.equal("alive\n", hosted("forks", MODEL .. [[
+    assert.are.equal("alive\n", hosted("forks", host.MODEL .. [[
       model = model or load_model()
       local function check(job)
         assert(model:predict(texts[1]).score == job:result()[1].score)
@@ -158,7 +139,7 @@ describe("A host", function()
   end)
 
   it("forks in the middle of jobs, which are the parent's", function()
-    assert.are.equal("alive\n", hosted("forks", MODEL .. [[
+    assert.are.equal("alive\n", hosted("forks", host.MODEL .. [[
       if not child then
         model = load_model()
         jobs = { model:submit(long()), model:submit(long()),
@@ -179,7 +160,7 @@ describe("A host", function()
   end)
 
   it("forks beside threads that have jobs", function()
-    assert.are.equal("alive\n", hosted("busy", MODEL .. [[
+    assert.are.equal("alive\n", hosted("busy", host.MODEL .. [[
       model = model or load_model()
       local job = model:submit(texts)
       if child then assert(#job:result() == #texts) end]]))

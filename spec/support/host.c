@@ -4,12 +4,14 @@
 **   host closed CODE   runs the Lua code, closes the state, then sends itself
 **                      Ctrl-C
 **   host upward CODE   runs it, and again where floats are rounded upward
-**   host threads CODE  runs it in states of three threads
+**   host threads CODE  runs it in states of three threads, one after the other
 **   host forks CODE    runs it, then again in children of the same state
 **   host busy CODE     runs it again and again in three threads, and beside
 **                      them in children of another, where `child` is true
-**   host shared CODE   runs it in a state that stays, then in states of four
-**                      threads, where `handle` is what it left in that global
+**   host shared CODE [N]  runs it in a state that stays, then in N states of
+**                      each of four threads, where `handle` is what it left in
+**                      that global, and at last again in the first, where
+**                      `finished` is true
 **
 ** All states have readable(fd): whether poll says so. Each prints "alive" at
 ** its end. The host has functions of its own with names that are lunula's
@@ -35,6 +37,7 @@ enum { THREADS = 3, SHARING = 4, STATES = 3, CHILDREN = 10, CHILD_SECONDS = 60,
        BUSY_CHILDREN = 60 };
 
 static const char *code, *handle;
+static int states = STATES;  /* of a thread, one after the other */
 static bool done;
 
 
@@ -104,7 +107,7 @@ static void run_upward(void) {
 
 static void *run_states(void *unused) {
   (void)unused;
-  for (int i = 0; i < STATES; i++) run_code();
+  for (int i = 0; i < states; i++) run_code();
   return NULL;
 }
 
@@ -123,6 +126,9 @@ static void run_shared(void) {
   lua_getglobal(L, "handle");
   handle = lua_tostring(L, -1);
   run_threads(SHARING);
+  lua_pushboolean(L, true);
+  lua_setglobal(L, "finished");
+  run_in(L);
   lua_close(L);
 }
 
@@ -171,8 +177,9 @@ static void run_busy(void) {
 
 
 int main(int argc, char **argv) {
-  if (argc != 3) return EXIT_FAILURE;
+  if (argc < 3) return EXIT_FAILURE;
   code = argv[2];
+  if (argc > 3) states = atoi(argv[3]);
   if (strcmp(argv[1], "closed") == 0) run_closed();
   if (strcmp(argv[1], "upward") == 0) run_upward();
   if (strcmp(argv[1], "threads") == 0) run_threads(THREADS);

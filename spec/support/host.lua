@@ -3,6 +3,27 @@ local shell = require "lunula.shell"
 
 local host = {}
 
+--- Lua for a program: `load_model()` gives a tiny classifier, `texts` are
+-- some, and `long()` are so many that a state ends before they are answered.
+host.MODEL = [[
+  local classifier = require "lunula.classifier"
+  local tiny = require "spec.support.tiny"
+  local function load_model()
+    local dir = tiny.temporary()
+    tiny.write_encoder(dir)
+    local model = classifier(dir, { labels = { "negative", "positive" } })
+    tiny.remove(dir)
+    return model
+  end
+  local texts = {}
+  for i, row in ipairs(tiny.reviews(60)) do texts[i] = row.text end
+  local function long()
+    local all = {}
+    for i = 1, 5000 do all[i] = texts[i % #texts + 1] end
+    return all
+  end
+]]
+
 --- Compiles them.
 -- @treturn ?string the path of the program; nil where that can't be done
 function host.compile()
@@ -18,11 +39,12 @@ end
 -- @string path what `compile` gave
 -- @string how "threads"
 -- @string code Lua
+-- @int[opt] states how many each thread has, where it is to be told
 -- @treturn string what it prints
-function host.run(path, how, code)
+function host.run(path, how, code, states)
   local said, _, complaint = shell.run { "env",
     "LUA_PATH=./lua/?.lua;./lua/?/init.lua;./?.lua;;", "LUA_CPATH=./?.so;;",
-    path, how, code }
+    path, how, code, states and ("%d"):format(states) }
   if complaint ~= "" then error(complaint, 0) end
   return said
 end
