@@ -1,6 +1,7 @@
 local host = require "spec.support.host"
 local run = require "spec.support.run"
 local shell = require "lunula.shell"
+local system = require "lunula.core".system
 
 describe("A host", function()
   local program = host.compile()
@@ -138,7 +139,15 @@ describe("A host", function()
       if child then check(model:submit(texts)) end]]))
   end)
 
+  -- The address sanitizer has an allocator of its own, whose locks a child
+  -- inherits as they are. It counts no mappings.
+  local function survives_forks()
+    if system.mappings() then return true end
+    pending("needs memory that can be used after any fork")
+  end
+
   it("forks in the middle of jobs, which are the parent's", function()
+    if not survives_forks() then return end
     assert.are.equal("alive\n", hosted("forks", host.MODEL .. [[
       if not child then
         model = load_model()
@@ -160,6 +169,7 @@ describe("A host", function()
   end)
 
   it("forks beside threads that have jobs", function()
+    if not survives_forks() then return end
     assert.are.equal("alive\n", hosted("busy", host.MODEL .. [[
       model = model or load_model()
       local job = model:submit(texts)
