@@ -8,7 +8,7 @@
 #   make test     set up, run every spec
 #   make soak     the long runs
 #   make lint     look at the sources without running them
-#   make bench    training speed, beside PyTorch where it is installed
+#   make bench    speed, beside PyTorch and onnxruntime where they are installed
 #   make install  into PREFIX (/usr/local)
 #   make clean
 

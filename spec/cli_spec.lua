@@ -196,6 +196,27 @@ describe("progress", function()
     assert.matches("MB\27%[K\r\27%[K$", text)
   end)
 
+  local function texts_of(seconds)
+    return function(bar)
+      for i = 1, 1000 do
+        bar:texts({ done = i * 1e6, total = 1e9, texts = i * 50,
+          seconds = i * seconds / 1000 })
+      end
+    end
+  end
+
+  it("says how far the texts of a file are, unless they are soon answered",
+    function()
+      assert.are.equal("", drawn(false, texts_of(4.9)))
+      local text = drawn(false, texts_of(500))
+      local _, lines = text:gsub("\n", "")
+      assert.is_true(lines >= 19 and lines <= 21)
+      assert.matches("\n 50 %  25000 texts  100 texts/s  4:10 left\n", text,
+        1, true)
+      local _, states = drawn(true, texts_of(4.9)):gsub("\r%[", "")
+      assert.is_true(states > 30 and states < 50)
+    end)
+
   it("shows a download", function()
     local text = drawn(true, function(bar)
       for i = 1, 90 do bar:download("model.safetensors", i * 1e6, 90e6) end
@@ -235,7 +256,12 @@ describe("lunula", function()
         "--group-by-length", "--no-shuffle" },
       { "train", "--model=m", "--train=t.csv", "--output=o",
         "--epochs=none" },
-      { "predict", "m", "f", "--format=xml" } } do
+      { "predict", "m", "f", "--format=xml" },
+      { "predict", "m", "f", "--precision=fp64" },
+      { "predict", "m", "f", "--stride=2" },
+      { "predict", "m", "f", "--truncation=middle" },
+      { "predict", "m", "f", "--batch-size=2", "--batch-tokens=100" },
+      { "evaluate", "m", "f", "--precision=fp64" } } do
       local text, code, said = run.lunula(words)
       assert.are.equal(2, code)
       assert.are.equal("", text)
@@ -252,6 +278,34 @@ describe("lunula", function()
 end)
 
 describe("the answers to a stream of texts", function()
+  it("take no more memory for a longer stream", function()
+    local path = os.tmpname()
+    local function peak(lines)
+      local file = assert(io.open(path, "w"))
+      for _ = 1, lines / 1000 do
+        file:write((("a film of words "):rep(6) .. "\n"):rep(1000))
+      end
+      file:close()
+      local text, code, said = run.lua(([[
+        local texts = require "lunula.cli.texts"
+        local n = 0
+        texts.answer({ f = %q, format = "lines" }, function(batch)
+          n = n + #batch
+          return batch
+        end)
+        io.stderr:write(n, " ", require("lunula.core").system.peak_rss())
+      ]]):format(path), run.MEASURED)
+      assert.are.equal(0, code, said)
+      local answered, mib = said:match "(%d+) (%S+)$"
+      assert.are.equal(lines, tonumber(answered))
+      assert.are.equal(lines, select(2, text:gsub("\n", "")))
+      return tonumber(mib)
+    end
+    local before = peak(4000)
+    assert.is_true(peak(120000) < before + 4)
+    os.remove(path)
+  end)
+
   local ECHO = [[
     local json, texts = require "lunula.json", require "lunula.cli.texts"
     texts.answer({ f = %s, text = %s, format = %s }, function(batch)

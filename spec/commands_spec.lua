@@ -5,6 +5,8 @@ local json = require "lunula.json"
 local run = require "spec.support.run"
 local tiny = require "spec.support.tiny"
 
+local unpack = table.unpack or unpack  -- luacheck: ignore
+
 describe("The commands", function()
   local dir, model_dir, printed, code, said
 
@@ -358,6 +360,66 @@ describe("The commands", function()
       local answers = decoded(text)
       assert.are.equal(1, #answers)
       assert.are.equal("good", answers[1].text)
+    end)
+
+    -- texts of 1 to 90 words: more than one window, in no order of length
+    local function mixed(n)
+      local list = {}
+      for i = 1, n do
+        list[i] = ("the film is good. "):rep(i * 37 % 90 + 1) .. i
+      end
+      return list
+    end
+
+    it("answers texts of all lengths in their order", function()
+      local list = mixed(150)
+      files.write(path "mixed.txt", { table.concat(list, "\n"), "\n" })
+      local model = classifier(model_dir)
+      for _, words in ipairs { {}, { "--batch-size=7" },
+        { "--batch-tokens=300", "--threads=1" } } do
+        local answers = predict("", { path "mixed.txt", unpack(words) })
+        assert.are.equal(#list, #answers)
+        for i, answer in ipairs(answers) do
+          assert.are.equal(list[i], answer.text)
+          if i % 10 == 0 then
+            assert.is_near(model:predict(list[i]).score, answer.score, 1e-5)
+          end
+        end
+      end
+    end)
+
+    it("reads as much of a text as it is told to, and says what it left",
+      function()
+        local text = "the film is good. dull, dull, awful."
+        local short = classifier(model_dir):set_max_length(4)
+        for _, how in ipairs { "head", "tail", "windows" } do
+          local answer = predict(text, { "-", "--max-length=4",
+            "--truncation", how })[1]
+          local expected = short:predict(text, { truncation = how })
+          assert.are.same({ expected.score, expected.cut },
+            { answer.score, answer.cut })
+        end
+        assert.are.equal(#text - #"the film",
+          predict(text, { "-", "--max-length=4" })[1].cut)
+        assert.are_not.equal(
+          predict(text, { "-", "--max-length=4", "--truncation=windows" })[1]
+            .score, predict(text, { "-", "--max-length=4",
+            "--truncation=windows", "--stride=0" })[1].score)
+      end)
+
+    it("answers all rows before one that is malformed", function()
+      local lines = { "text" }
+      for i = 1, 200 do lines[i + 1] = "text " .. i end
+      lines[180] = "too,many"
+      files.write(path "broken.csv", { table.concat(lines, "\n") })
+      local text, status, why = run.lunula { "predict", model_dir,
+        path "broken.csv" }
+      assert.are.equal(1, status)
+      assert.are.equal("lunula: " .. path "broken.csv"
+        .. ":180: 2 fields, the header has 1\n", why)
+      local answers = decoded(text)
+      assert.are.equal(178, #answers)
+      assert.are.equal("text 178", answers[178].text)
     end)
 
     it("answers a program that waits for each answer", function()

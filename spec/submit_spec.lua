@@ -35,6 +35,14 @@ describe("A classifier", function()
     local given = { text_pairs = texts, batch_size = 7 }
     assert.are.same(model:predict(texts, given),
       model:submit(texts, given):result())
+    for _, truncation in ipairs { "tail", "head_tail", "windows" } do
+      local cut = { truncation = truncation, batch_tokens = 90,
+        stride = truncation == "windows" and 3 or nil }
+      local short = classifier(dir, { labels = model.labels, max_length = 9 })
+      local found = short:submit(texts, cut):result()
+      assert.are.same(short:predict(texts, cut), found)
+      assert.are.equal(truncation ~= "windows", found[6].cut ~= nil)
+    end
     assert.are.same(model:predict("a film", { text_pairs = "is good" }),
       model:submit("a film", { text_pairs = "is good" }):result())
   end)
@@ -141,7 +149,7 @@ describe("A classifier", function()
       "submit: texts[2]: expected a string, got number")
     assert.has_error(function() model:submit("a", { batch = 3 }) end,
       "submit: unknown option 'batch'; known: batch_size, batch_tokens, "
-      .. "text_pairs")
+      .. "stride, text_pairs, truncation")
     assert.has_error(function() model:submit("a", { batch_size = 0 }) end,
       "submit: batch_size: expected an integer of at least 1, got 0")
     assert.has_error(function()

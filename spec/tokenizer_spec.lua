@@ -77,7 +77,7 @@ local SETTINGS = {
 local function encode(t, case)
   local most = case.max_length or 0
   return t:encode(case.text, {
-    text_pairs = case.pair, spans = true,
+    text_pairs = case.pair, spans = true, count_truncated = true,
     max_length = most > 0 and most or false,
     add_special_tokens = case.add_special_tokens ~= false,
   })
@@ -140,9 +140,13 @@ describe("lunula.tokenizer", function()
     it("cuts at the folder's model_max_length unless told", function()
       local long = ("cat "):rep(100)
       assert.are.equal(64, t.max_length)
-      assert.are.equal(38, t:encode({ long, "cat" }).truncated)
-      assert.are.equal(0, t:encode(long, { max_length = false }).truncated)
-      assert.are.equal(99, t:encode(long, { max_length = 3 }).truncated)
+      local function cut(texts, max_length)
+        return t:encode(texts, { max_length = max_length,
+          count_truncated = true }).truncated
+      end
+      assert.are.equal(38, cut { long, "cat" })
+      assert.are.equal(0, cut(long, false))
+      assert.are.equal(99, cut(long, 3))
     end)
 
     it("says when max_length has no room for the special tokens", function()
@@ -382,7 +386,7 @@ describe("lunula.tokenizer", function()
 
     it("refuses a token that is not UTF-8", function()
       local dir = lines("[UNK]\n[CLS]\n[SEP]\n\255\n")
-      fails(dir, ": token 3 is not valid UTF-8")
+      fails(dir, "/vocab.txt:4: token 3 is not valid UTF-8")
     end)
 
     it("takes tokens with zeros in them", function()

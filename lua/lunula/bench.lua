@@ -1,51 +1,22 @@
 --- How fast a training runs, and where its time goes.
--- What `lunula bench` measures, as a function: it runs `lunula.train` itself,
--- so that what is measured is what users run.
+-- What `lunula bench train` measures, as a function: it runs `lunula.train`
+-- itself, so that what is measured is what users run.
 -- @module lunula.bench
 
 local core = require "lunula.core"
 local encoded = require "lunula.encoded"
+local flops = require "lunula.bench.flops"
 local options = require "lunula.options"
 local train = require "lunula.train"
 
 local bench = {}
 
-local BACKWARD = 2      -- FLOPs of the backward to those of the forward
-local TICKS = 100       -- a second, in Linux's /proc
+local TICKS = 100  -- a second, in Linux's /proc
 
 local KNOWN = {
   steps = 60, batch_size = 32, max_length = 128, precision = "fp32", seed = 0,
   peak_seconds = 1,
 }
-
--- {======== FLOPs ========
-
---- FLOPs of a training step: of the encoder's matrix products alone, over
--- real tokens.
--- For T tokens in sequences of n each, with L layers, H = hidden_size and I =
--- intermediate_size, the forward has
---
---    L (2 T (4 H H + 2 H I) + 4 H sum of n n)
---
--- where 4 H H are Q, K, V and the attention's output, 2 H I the feed-forward
--- layers, and 4 H n n the scores and the context of all heads. The backward
--- has twice as many.
--- @tparam table config of an encoder
--- @tparam {int,...} lengths tokens of each sequence
--- @treturn number
-function bench.flops(config, lengths)
-  local tokens, squares = 0, 0
-  for _, n in ipairs(lengths) do
-    tokens, squares = tokens + n, squares + n * n
-  end
-  local hidden = config.hidden_size
-  local weights = 4 * hidden * hidden + 2 * hidden * config.intermediate_size
-  local forward = config.num_hidden_layers
-    * (2 * tokens * weights + 4 * hidden * squares)
-  return (1 + BACKWARD) * forward
-end
-
--- }========
 
 -- {======== time ========
 
@@ -128,9 +99,9 @@ end
 -- @number[opt=1] given.peak_seconds how long the fastest product is looked for
 -- @treturn table over all steps but the first: `steps`, `texts`, `tokens`,
 --   `seconds`, `tokens_per_second` (real tokens), `gflops` (of the products, a
---   second: see `bench.flops`), `peak_gflops` (of the fastest product in this
---   process, now), `utilisation` (their ratio), `step` (seconds of a step by
---   part: `gemm`, `attention`, `elementwise`, `optimizer`, `data`);
+--   second: see `lunula.bench.flops`), `peak_gflops` (of the fastest product
+--   in this process, now), `utilisation` (their ratio), `step` (seconds of a
+--   step by part: `gemm`, `attention`, `elementwise`, `optimizer`, `data`);
 --   `peak_rss_mib`, `bytes_per_token` (kept by the encoder for its backward),
 --   `first_step_seconds` (from the process's start to the first step's end;
 --   nil where that is not known), `threads`, `rows`, and the options
@@ -141,15 +112,14 @@ function bench.train(model, rows, given)
   check(o)
   local seen = measure(model, rows, o)
   local steps = o.steps - 1
-  local flops = bench.flops(model.encoder.config,
+  local gflops = 1e-9 / seen.seconds * flops.step(model.encoder.config,
     lengths_of(model, rows, seen.rows))
   local peak = core.peak(o.precision, o.peak_seconds)
   return {
     steps = steps, texts = #seen.rows, tokens = seen.tokens,
     seconds = seen.seconds,
     tokens_per_second = seen.tokens / seen.seconds,
-    gflops = flops / seen.seconds * 1e-9, peak_gflops = peak,
-    utilisation = flops / seen.seconds * 1e-9 / peak,
+    gflops = gflops, peak_gflops = peak, utilisation = gflops / peak,
     step = per_step(seen.parts, steps), peak_rss_mib = seen.peak_rss_mib,
     bytes_per_token = kept(model, math.ceil(seen.tokens / steps)),
     first_step_seconds = seen.first_step_seconds,

@@ -175,6 +175,7 @@ local function read_once(dir)
   local weights = read_weights(dir)
   return {
     dir = dir, config = config, tensors = weights.tensors,
+    bytes = weights.bytes,
     metadata = weights.metadata, files = checkpoint.tokenizer_files(dir),
   }
 end
@@ -192,8 +193,8 @@ end
 -- Read while another program saves, it is one model or the other, never a mix.
 -- @string dir
 -- @treturn table `dir`; `config` (config.json, null as `json.null`);
---   `tensors` by name and `metadata` (see `safetensors.read`); `files`, the
---   tokenizer's files as strings by name
+--   `tensors` and `bytes` by name and `metadata` (see `safetensors.read`);
+--   `files`, the tokenizer's files as strings by name
 -- @raise `PATH: what is wrong` when something is missing or not valid
 -- @usage local model = checkpoint.read("my-model")
 -- print(model.config.hidden_size)

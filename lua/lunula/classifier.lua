@@ -8,6 +8,7 @@ local check = require "lunula.check"
 local checkpoint = require "lunula.checkpoint"
 local core = require "lunula.core"
 local encoder = require "lunula.encoder"
+local engine = require "lunula.engine"
 local grad = require "lunula.grad"
 local hub = require "lunula.hub"
 local job = require "lunula.job"
@@ -19,12 +20,11 @@ local share = require "lunula.share"
 local tokenizer = require "lunula.tokenizer"
 
 local Classifier = {}
-Classifier.__index = Classifier
 
 local none = options.none
 local KNOWN = {
   labels = none, pooling = none, dropout = none, max_length = none, seed = 0,
-  queue_capacity = 64,
+  precision = none, queue_capacity = 64,
 }
 
 -- tokens read of a text where neither the caller nor the folder says: enough
@@ -111,8 +111,8 @@ local function take(tensors, name, into, dir)
 end
 
 local function make_head(self, saved, seed)
-  local head = nn.linear(self.encoder.hidden_size, #self.labels,
-    { seed = seed, std = self.encoder.config.initializer_range })
+  local head = nn.linear(self.config.hidden_size, #self.labels,
+    { seed = seed, std = self.config.initializer_range })
   if saved.tensors["classifier.weight"] then
     take(saved.tensors, "classifier.weight", head.weight, saved.dir)
     take(saved.tensors, "classifier.bias", head.bias, saved.dir)
@@ -120,21 +120,46 @@ local function make_head(self, saved, seed)
   return head
 end
 
-local function make_dropout(self, seed, dir)
-  local p = self.encoder.config.classifier_dropout
-  if p then
-    check.number(p, dir .. "/config.json: classifier_dropout",
-      check.PROBABILITY)
-  end
+local function make_dropout(self, seed)
+  local p = self.config.classifier_dropout
   return nn.dropout(p or self.encoder.hidden_dropout,
     { seed = seed, purpose = DROPOUT_PURPOSE }):train(false)
 end
 
+-- The layers that learn, which answering needs none of: made when somebody
+-- asks for one. Weights that others answer with are not theirs to change.
+local function make_layers(self)
+  local saved, o = self.saved, self.given
+  if saved.quantized then
+    fail("%s: a quantized model can't be trained, nor saved; use the one that "
+      .. "it was made of", saved.dir)
+  end
+  if self.answering and self.answering.core:references() > 1 then
+    for name, t in pairs(saved.tensors) do
+      saved.tensors[name] = core.tensor.zeros(t:shape(), t:dtype()):copy(t)
+    end
+  end
+  self.saved, self.given, self.answering = nil, nil, nil
+  self.encoder = encoder.from(saved, { seed = o.seed })
+  self.head = make_head(self, saved, o.seed)
+  self.dropout = make_dropout(self, o.seed)
+  if o.dropout then self:set_dropout(o.dropout) end
+end
+
+local LAYERS = { encoder = true, head = true, dropout = true }
+
+function Classifier.__index(self, name)
+  if LAYERS[name] and rawget(self, "saved") then
+    make_layers(self)
+    return rawget(self, name)
+  end
+  return Classifier[name]
+end
+
 -- what the folder's model was trained with, else the usual
 local function default_max_length(self, dir)
-  local config = self.encoder.config
-  local saved, most = config.classifier_max_length,
-    config.max_position_embeddings
+  local saved, most = self.config.classifier_max_length,
+    self.config.max_position_embeddings
   if saved == nil then return math.min(MAX_LENGTH, most) end
   return check.integer(saved, dir .. "/config.json: classifier_max_length",
     { least = 2, most = most })
@@ -142,9 +167,28 @@ end
 
 local function pooling_of(self, given, dir)
   if given then return check.choice(given, "classifier: pooling", POOLINGS) end
-  local saved = self.encoder.config.classifier_pooling or "pooler"
+  local saved = self.config.classifier_pooling or "pooler"
   return check.choice(saved, dir .. "/config.json: classifier_pooling",
     POOLINGS)
+end
+
+local function precision_of(given, saved)
+  if given == nil then return saved.quantized and "int8" or "fp32" end
+  check.choice(given, "classifier: precision", engine.PRECISIONS)
+  if saved.quantized and given ~= "int8" then
+    fail("%s: quantized to int8, which can't be used as %s", saved.dir, given)
+  end
+  return given
+end
+
+local function config_of_folder(saved)
+  local where = saved.dir .. "/config.json"
+  local config = encoder.complete(saved.config, where)
+  if config.classifier_dropout then
+    check.number(config.classifier_dropout, where .. ": classifier_dropout",
+      check.PROBABILITY)
+  end
+  return config
 end
 
 local function labels_of(saved, given)
@@ -172,9 +216,12 @@ end
 --   was trained with when not given, else 128, or all that the encoder has
 --   positions for where they are fewer
 -- @int[opt=0] given.seed of a new head
+-- @string[opt] given.precision of answers (`predict`, `evaluate`): "fp32",
+--   "bf16" or "int8"; "fp32" when not given, "int8" for a folder that was
+--   quantized. Training has one of its own
 -- @int[opt=64] given.queue_capacity most jobs under way (see `submit`)
 -- @treturn classifier with the fields `encoder`, `tokenizer`, `head`,
---   `labels`, `max_length`, `pooling`
+--   `labels`, `max_length`, `pooling`, `precision`, `config`
 -- @raise naming the file that is missing or wrong; when the folder's head
 --   lacks a label that is given
 -- @usage local model = lunula.classifier("all-MiniLM-L6-v2",
@@ -182,19 +229,20 @@ end
 local function classifier(name_or_dir, given)
   local o = options.check(given, KNOWN, "classifier")
   check.integer(o.seed, "classifier: seed")
+  if o.dropout then check.number(o.dropout, "dropout", check.PROBABILITY) end
   local dir = hub.resolve(name_or_dir)
   local saved = checkpoint.read(dir)
   local self = setmetatable({
-    encoder = encoder.from(saved, { seed = o.seed }),
+    saved = saved, given = o, config = config_of_folder(saved),
     tokenizer = tokenizer.from(saved),
     labels = labels_of(saved, o.labels),
+    precision = precision_of(o.precision, saved),
     queue = job.queue(o.queue_capacity, "classifier"),
   }, Classifier)
   self.pooling = pooling_of(self, o.pooling, dir)
   self:set_max_length(o.max_length or default_max_length(self, dir))
-  self.head = make_head(self, saved, o.seed)
-  self.dropout = make_dropout(self, o.seed, dir)
-  if o.dropout then self:set_dropout(o.dropout) end
+  local made = engine.of_saved(self, saved)
+  if made then self.answering = { core = made } else make_layers(self) end
   return self
 end
 
@@ -205,7 +253,7 @@ end
 -- @treturn classifier itself
 function Classifier:set_max_length(max_length)
   self.max_length = check.integer(max_length, "max_length of this model",
-    { least = 2, most = self.encoder.config.max_position_embeddings })
+    { least = 2, most = self.config.max_position_embeddings })
   return self
 end
 
@@ -220,6 +268,12 @@ function Classifier:train(on)
   self.encoder:train(on)
   self.dropout.training = on
   return self
+end
+
+--- Whether dropout is on.
+-- @treturn bool
+function Classifier:is_training()
+  return rawget(self, "encoder") ~= nil and self.encoder.training
 end
 
 --- Sets all probabilities of dropout.
@@ -243,7 +297,7 @@ function Classifier:seed(seed)
 end
 
 local function finish(self, was, ok, ...)
-  self:train(was)
+  if was then self:train(true) end
   if not ok then error((...), 0) end
   return ...
 end
@@ -254,8 +308,8 @@ end
 -- @param ... its arguments
 -- @return what f returns
 function Classifier:infer(f, ...)
-  local was = self.encoder.training
-  self:train(false)
+  local was = self:is_training()
+  if was then self:train(false) end
   return finish(self, was, pcall(grad.no_grad, f, ...))
 end
 
@@ -266,6 +320,27 @@ end
 function Classifier:forward(batch)
   local vectors = self.encoder:pooled(batch, self.pooling)
   return self.head:forward(self.dropout:forward(vectors))
+end
+
+--- The model that answers: the weights as they are now, in the form that its
+-- precision is multiplied in.
+-- @bool[opt=false] lasting whether it must not change when the classifier
+--   learns on, as for one that is shared
+-- @treturn userdata core.model
+function Classifier:model(lasting)
+  if not rawget(self, "saved") then
+    self.answering = engine.of_layers(self, self.answering, lasting or false)
+  end
+  return self.answering.core
+end
+
+--- The logits of a batch, where nothing is to be learnt: by the model that
+-- answers, in its precision.
+-- @tparam table batch as from `tokenizer:encode`
+-- @treturn tensor float32 [texts, labels]
+-- @usage local logits = model:logits(model.tokenizer:encode(texts))
+function Classifier:logits(batch)
+  return self:model():run(batch.ids, batch.types, batch.offsets)
 end
 
 --- The parameters, with the names of transformers'
@@ -291,33 +366,25 @@ end
 -- @tparam[opt] table given
 -- @tparam[opt] string|{string,...} given.text_pairs the other text of each,
 --   for models of pairs
--- @int[opt=32] given.batch_size
--- @treturn table `{ label =, score =, scores = }`: the most probable label, its
---   probability, and those of all labels by name; for an array, an array
--- @raise when a text is no string
+-- @int[opt=32] given.batch_size most texts of a batch, in which there are
+--   fewer where they are long
+-- @int[opt] given.batch_tokens instead: the most tokens of a batch, at least
+--   2; a text that has more is a batch of its own
+-- @string[opt="head"] given.truncation what is read of a text that has more
+--   than `max_length` tokens: "head", "tail", "head_tail", or all, in
+--   "windows": then the probabilities are the mean of those of its windows
+-- @int[opt] given.stride tokens that two windows have in common: half of one
+--   when not given (see `tokenizer:encode`)
+-- @treturn table `{ label =, score =, scores =, cut = }`: the most probable
+--   label, its probability, those of all labels by name, and how many bytes of
+--   the text (and its pair) were not read, nil where all were; for an array, an
+--   array in its order
+-- @raise when a text is no string; on options of which one excludes another
 -- @usage print(model:predict("What a quiet, lovely film.").label)
 function Classifier:predict(texts, given)
-  local asked = predictions.ask(self:model(), self.max_length, texts, given,
-    "predict")
   self.space = self.space or core.jobs.space()
-  local ok, rows = pcall(asked.run, asked, self.space)
-  if not ok then error("predict: " .. tostring(rows), 0) end
-  return predictions.all(self.labels, rows, type(texts) == "string")
-end
-
--- The model as it is now, in memory of its own.
-function Classifier:model()
-  if self.answering then return self.answering end
-  local tensors = {}
-  for _, p in ipairs(self:parameters()) do
-    local copy = core.tensor.zeros(p.tensor:shape())
-    tensors[(p.name:gsub("^bert%.", ""))] = copy:copy(p.tensor)
-  end
-  self.answering = core.model(self.encoder.config, {
-    precision = "fp32", pooling = self.pooling, labels = #self.labels,
-    packed = false, tensors = tensors, tokenizer = self.tokenizer.core,
-  })
-  return self.answering
+  return predictions.now({ core = self:model(), labels = self.labels,
+    max_length = self.max_length, space = self.space }, texts, given)
 end
 
 --- Predicts while the program goes on.
@@ -333,14 +400,14 @@ end
 -- while not job:done() do draw_a_frame() end
 -- print(job:result().label)
 function Classifier:submit(texts, given)
-  return job.submit(self.queue, { core = self:model(), labels = self.labels,
-    max_length = self.max_length }, texts, given)
+  return job.submit(self.queue, { core = self:model(true),
+    labels = self.labels, max_length = self.max_length }, texts, given)
 end
 
 --- Shares the model as it is now with other Lua states: `lunula.share(model)`.
 -- @treturn string a handle
 function Classifier:share()
-  local model, last = self:model(), self.shared
+  local model, last = self:model(true), self.shared
   if not last or last.model ~= model or last.max_length ~= self.max_length then
     self.shared = share.new(model, self.max_length, self.labels)
   end
@@ -389,7 +456,7 @@ end
 --- One line: its labels, its encoder, how much of a text it reads.
 function Classifier:__tostring()
   return ("classifier (%s; %s; %d tokens of a text)"):format(
-    counted(self.labels), tostring(self.encoder), self.max_length)
+    counted(self.labels), encoder.described(self.config), self.max_length)
 end
 
 return classifier

@@ -42,20 +42,28 @@ end
 -- @tparam {table,...} rows with `text`, and all or none with `text_pair`
 -- @int max_length most tokens of a row
 -- @string what who asks, for the message
+-- @tparam[opt] table given `truncation`, `stride` and `count_truncated`, as
+--   for `tokenizer:encode`
 -- @treturn Encoded with the method below; `lengths`, the tokens of each row;
---   and `truncated`, how many tokens max_length cut from all rows
+--   `text_of` and `cut`, and `truncated` when it was asked for, as from
+--   `tokenizer:encode`. Where rows are cut into windows, these are the rows of
+--   everything but `cut`, and `text_of` says whose they are
 -- @raise when a row has no text, or only some have a pair
-function encoded.new(tokenizer, rows, max_length, what)
-  local pairs_too = have(rows, "text_pair")
+function encoded.new(tokenizer, rows, max_length, what, given)
+  local pairs_too, o = have(rows, "text_pair"), given or {}
   local tokens = tokenizer:encode(column(rows, "text", what), {
     max_length = max_length,
     text_pairs = pairs_too and column(rows, "text_pair", what) or nil,
+    truncation = o.truncation, stride = o.stride,
+    count_truncated = o.count_truncated,
   })
   return setmetatable({
     ids = tokens.ids,
     types = tokens.types,
     offsets = tokens.offsets,
     lengths = lengths_of(tokens.offsets),
+    text_of = tokens.text_of,
+    cut = tokens.cut,
     truncated = tokens.truncated,
   }, Encoded)
 end

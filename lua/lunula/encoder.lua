@@ -73,11 +73,22 @@ local function placed(where, f, ...)
   return result
 end
 
--- an encoder whose parameters have no values yet; `where` its config is from
-local function bare(config, where)
+--- A config with what it leaves out filled in, as in BertConfig.
+-- @tparam table config as in config.json
+-- @string where it is from, for the message
+-- @treturn table
+-- @raise when it asks for what is not supported
+function encoder.complete(config, where)
   check_supported(config, where)
   config = with_defaults(config)
   check_rest(config, where)
+  placed(where, core.config, config)
+  return config
+end
+
+-- an encoder whose parameters have no values yet; `where` its config is from
+local function bare(config, where)
+  config = encoder.complete(config, where)
   local self = setmetatable({
     config = config,
     core = placed(where, core.encoder, config),
@@ -300,10 +311,17 @@ function encoder:parameters()
   return list
 end
 
+--- An encoder's size, in one line.
+-- @tparam table config
+-- @treturn string
+function encoder.described(config)
+  return ("encoder (%d layers of %d)"):format(config.num_hidden_layers,
+    config.hidden_size)
+end
+
 --- One line: its size.
 function encoder:__tostring()
-  return ("encoder (%d layers of %d)"):format(self.config.num_hidden_layers,
-    self.hidden_size)
+  return encoder.described(self.config)
 end
 
 return encoder

@@ -25,7 +25,7 @@ local function judge(model, prepared, limit, on_batch)
   for _, numbers in ipairs(sampler.cut_to_read(order, limit.batch_size,
       tokens.lengths)) do
     on_batch()
-    local logits = model:forward((tokens:batch(numbers)))
+    local logits = limit.logits(model, (tokens:batch(numbers)))
     local gold = tensor.from(sampler.pick(classes, numbers), "int32")
     total = total + nn.cross_entropy(logits, gold):item() * #numbers
     local _, best = logits:max(2)
@@ -65,7 +65,12 @@ end
 -- @func[opt] on_batch called before each batch; what it raises ends the run
 -- @treturn table as `evaluate` returns
 function evaluate.run(model, prepared, limit, on_batch)
-  local predicted, loss = model:infer(judge, model, prepared, limit or KNOWN,
+  local how = {
+    batch_size = limit and limit.batch_size or KNOWN.batch_size,
+    -- while it learns: no copy of the weights is worth to be made
+    logits = model:is_training() and model.forward or model.logits,
+  }
+  local predicted, loss = model:infer(judge, model, prepared, how,
     on_batch or nothing)
   local report = metrics.report(prepared.gold,
     names_of(predicted, model.labels), model.labels)

@@ -12,7 +12,7 @@
 -- Its fields are modules, each loaded when it is first used: `baseline`,
 -- `batches`, `checkpoint`, `classifier`, `core`, `data`, `encoder`,
 -- `evaluate`, `hub`, `metrics`, `nn`, `optim`, `progress`, `schedule`, `split`,
--- `tensor`, `tokenizer`, `train`.
+-- `tensor`, `tokenizer`, `train`, `windows`.
 -- @module lunula
 
 local lunula = {}
@@ -23,7 +23,7 @@ lunula.version = "0.1.0"
 local FIELDS = {
   "baseline", "batches", "checkpoint", "classifier", "core", "data",
   "encoder", "evaluate", "hub", "metrics", "nn", "optim", "progress",
-  "schedule", "split", "tensor", "tokenizer", "train",
+  "schedule", "split", "tensor", "tokenizer", "train", "windows",
 }
 
 local MODULE = {}

@@ -46,8 +46,7 @@ function job.submit(queue, model, texts, given)
   if queue.core:full() then
     return nil, ("queue is full (%d jobs)"):format(queue.capacity)
   end
-  local asked = predictions.ask(model.core, model.max_length, texts, given,
-    "submit")
+  local asked = predictions.ask(model, texts, given, "submit")
   local ok, handed = pcall(queue.core.submit, queue.core, asked)
   if not ok then error("submit: " .. tostring(handed), 0) end
   return setmetatable({
@@ -81,9 +80,9 @@ end
 -- @raise when it failed, or was cancelled
 -- @usage print(model:submit("What a quiet, lovely film."):result().label)
 function Job:result()
-  local ok, rows = pcall(self.core.result, self.core)
+  local ok, rows, cut = pcall(self.core.result, self.core)
   if not ok then error("job: " .. tostring(rows), 0) end
-  return predictions.all(self.labels, rows, self.single)
+  return predictions.all(self.labels, rows, cut, self.single)
 end
 
 --- Gives it up: it is done at once, and has no result.

@@ -12,12 +12,14 @@ local WIDTH = 14          -- of the bar, at most
 local NARROWEST = 5       -- and at least; below it there is none
 local REDRAW = 0.1        -- seconds between two states of the bar
 local PLAIN_LINES = 20    -- of one run, when it is not a terminal
+local PATIENCE = 5        -- seconds that need no line there
 local WORTH_A_LINE = 1e6  -- bytes of a download, when it is not a terminal
 
 --- Shows the progress of one thing.
 -- @tparam[opt=io.stderr] file out
 -- @bool[opt] terminal whether it is one; found out when not given
--- @treturn progress with callbacks for `lunula.train` and `hub.fetch`
+-- @treturn progress with callbacks for `lunula.train` and `hub.fetch`, and
+-- what the commands show
 -- @usage local bar = lunula.progress.new()
 -- lunula.train(model, rows, { on_step = function(info) bar:step(info) end })
 function progress.new(out, terminal)
@@ -85,14 +87,17 @@ local function draw(self, part, text)
   self.out:flush()
 end
 
--- on a terminal often enough to seem alive, elsewhere a few lines in all
+-- often enough for a bar to seem alive
+local function is_bar_due(self, seconds)
+  local due = seconds - (self.shown or -REDRAW) >= REDRAW
+  if due then self.shown = seconds end
+  return due
+end
+
+-- on a terminal that, elsewhere a few lines in all
 local function is_due(self, info)
   if info.step == info.steps then return true end
-  if self.terminal then
-    local due = info.seconds - (self.shown or -REDRAW) >= REDRAW
-    if due then self.shown = info.seconds end
-    return due
-  end
+  if self.terminal then return is_bar_due(self, info.seconds) end
   return info.step == 1
     or info.step % math.ceil(info.steps / PLAIN_LINES) == 0
 end
@@ -107,6 +112,34 @@ function progress:step(info)
     :format(info.step, info.steps, info.epoch, info.loss,
       info.tokens_per_second, clock(left))
   draw(self, info.step / info.steps, text)
+end
+
+-- The same for texts; what is soon over needs no plain line.
+local function are_texts_due(self, part, seconds)
+  if self.terminal then return is_bar_due(self, seconds) end
+  if seconds < PATIENCE or part < (self.next_part or 0) then return false end
+  self.next_part = (math.floor(part * PLAIN_LINES) + 1) / PLAIN_LINES
+  return true
+end
+
+--- Which of several things is done now; on a terminal until the next.
+-- @int i from 1
+-- @int n how many there are
+-- @string text says which
+function progress:part(i, n, text)
+  draw(self, (i - 1) / n, text)
+end
+
+--- How far the texts of a file are answered.
+-- @tparam table info `done` and `total`, bytes of the file; `texts`, how many
+-- have their answers; `seconds` since they were begun
+function progress:texts(info)
+  local part = info.done / math.max(info.total, info.done, 1)
+  if not are_texts_due(self, part, info.seconds) then return end
+  local left = info.seconds / math.max(part, 1e-9) * (1 - part)
+  draw(self, part, ("%3.0f %%  %d texts  %.0f texts/s  %s left"):format(
+    100 * part, info.texts, info.texts / math.max(info.seconds, 1e-9),
+    clock(left)))
 end
 
 --- The state of a download.

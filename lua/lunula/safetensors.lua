@@ -230,6 +230,7 @@ end
 --- Reads a file.
 -- @string path
 -- @treturn table `tensors` (by name; F16, BF16 and F64 become float32),
+--   `bytes` (by name, those of type I8, as `core.model` reads them),
 --   `metadata` (strings by name), `names` (in the order of the file),
 --   `unreadable` (by name, why a tensor is not in `tensors`: it is of a type
 --   that lunula has not, and asking for it raises that)
@@ -240,17 +241,19 @@ function safetensors.read(path)
   local file = core.io.map(path)
   local header, data_size = file:header()
   local entries, metadata, names = parse(path, header, data_size)
-  local tensors, reasons = {}, {}
+  local tensors, bytes, reasons = {}, {}, {}
   for _, name in ipairs(names) do  -- in order: see mapped.h
     local entry = entries[name]
+    local first, last = entry.data_offsets[1], entry.data_offsets[2]
     reasons[name] = unreadable(path, name, entry)
     if not reasons[name] then
-      tensors[name] = file:tensor(entry.dtype, entry.shape,
-        entry.data_offsets[1])
+      tensors[name] = file:tensor(entry.dtype, entry.shape, first)
+    elseif entry.dtype == "I8" then
+      bytes[name] = file:bytes(last - first, first)
     end
   end
   return {
-    tensors = guarded(tensors, reasons), unreadable = reasons,
+    tensors = guarded(tensors, reasons), bytes = bytes, unreadable = reasons,
     metadata = metadata, names = names,
   }
 end
@@ -261,7 +264,7 @@ end
 -- @raise when two of them have a tensor of one name
 -- @usage local all = safetensors.join({ first, second })
 function safetensors.join(files)
-  local all = { metadata = {}, names = {} }
+  local all = { bytes = {}, metadata = {}, names = {} }
   local tensors, reasons = {}, {}
   for _, file in ipairs(files) do
     for _, name in ipairs(file.names) do
@@ -270,6 +273,7 @@ function safetensors.join(files)
       end
       tensors[name] = rawget(file.tensors, name)
       reasons[name] = file.unreadable[name]
+      all.bytes[name] = file.bytes[name]
       all.names[#all.names + 1] = name
     end
     for key, value in pairs(file.metadata) do all.metadata[key] = value end

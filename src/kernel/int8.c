@@ -18,6 +18,9 @@ enum {
 };
 
 
+static const float NO_BIAS[PANEL_COLUMNS];
+
+
 static int64_t least(int64_t a, int64_t b) {
   return a < b ? a : b;
 }
@@ -80,6 +83,15 @@ void int8_quantise(const Int8Matrix *to, int64_t first, int64_t n,
                             to->zero + r, x, to->depth);
 }
 
+
+void int8_activate(Activation act, const Int8Matrix *to, int64_t first,
+                   int64_t n, float *x, int64_t stride) {
+  for (int64_t r = first; r < first + n; r++, x += stride) {
+    dot_kernels()->activate(act, x, to->depth);
+    int8_quantise(to, r, 1, x, stride);
+  }
+}
+
 /* }======== */
 
 
@@ -95,22 +107,50 @@ typedef struct Product {
 } Product;
 
 
-static void product_panel(const Product *p, int64_t row, int64_t rows,
-                          int64_t panel) {
+/* the columns of a panel, from `column` on */
+static DotTile tile_at(const Product *p, int64_t row, int64_t rows,
+                       int64_t column) {
   const Int8Matrix *x = p->x;
   const Int8Weight *w = p->w;
   int64_t step = int8_step(x->depth), units = int8_units(w->depth);
-  int64_t column = panel * PANEL_COLUMNS;
-  DotTile t = {
+  return (DotTile){
     .c = p->c + row * w->columns + column, .c_step = w->columns,
     .a = x->values + row * step, .a_step = step,
     .a_scale = x->scale + row, .a_zero = x->zero + row,
     .panel = w->panels + column * units * INT8_UNIT,
     .scale = w->scale + column, .sums = w->sums + column,
-    .bias = w->bias ? w->bias + column : NULL,
-    .rows = rows, .columns = least(PANEL_COLUMNS, w->columns - column),
-    .units = units };
-  dot_kernels()->product(&t);
+    .bias = w->bias ? w->bias + column : NO_BIAS,
+    .rows = rows, .units = units };
+}
+
+
+/* the last n columns, fewer than a panel: through a whole one */
+static void product_edge(DotTile t, const Int8Weight *w, int64_t n) {
+  float c[BLOCK_ROWS * PANEL_COLUMNS];
+  float scale[PANEL_COLUMNS] = { 0 }, bias[PANEL_COLUMNS] = { 0 };
+  int32_t sums[PANEL_COLUMNS] = { 0 };
+  DotTile whole = t;
+  size_t size = (size_t)n * sizeof *c;
+  memcpy(scale, t.scale, size);
+  memcpy(sums, t.sums, size);
+  if (w->bias != NULL) memcpy(bias, t.bias, size);
+  whole.c = c;
+  whole.c_step = PANEL_COLUMNS;
+  whole.scale = scale;
+  whole.sums = sums;
+  whole.bias = bias;
+  dot_kernels()->product(&whole);
+  for (int64_t r = 0; r < t.rows; r++)
+    memcpy(t.c + r * t.c_step, c + r * PANEL_COLUMNS, size);
+}
+
+
+static void product_panel(const Product *p, int64_t row, int64_t rows,
+                          int64_t panel) {
+  int64_t column = panel * PANEL_COLUMNS, left = p->w->columns - column;
+  DotTile t = tile_at(p, row, rows, column);
+  if (left < PANEL_COLUMNS) product_edge(t, p->w, left);
+  else dot_kernels()->product(&t);
 }
 
 

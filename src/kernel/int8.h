@@ -12,6 +12,7 @@
 ** What always holds: the sums are exact, on every instruction set and for any
 ** number of threads. A row of activations that holds NaN or infinity gives
 ** NaN, and so does a channel of a weight; others are as they would be alone.
+** Either is 0 where its scale would be no normal number.
 */
 #ifndef lunula_int8_h
 #define lunula_int8_h
@@ -19,6 +20,7 @@
 #include <stdint.h>
 
 #include "product.h"
+#include "rows.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -69,6 +71,11 @@ void int8_quantise_weight(int8_t *panels, float *scale, int32_t *sums,
    to the rows of its piece. */
 void int8_quantise(const Int8Matrix *to, int64_t first, int64_t n,
                    const float *x, int64_t stride);
+
+/* the same of act(x), which takes the place of x: GELU, of both kinds, within
+   2^-12 and exact beyond -4 and 4, which is little beside the rounding */
+void int8_activate(Activation act, const Int8Matrix *to, int64_t first,
+                   int64_t n, float *x, int64_t stride);
 
 /* c = x w' + bias; c [x->rows, w->columns]. Each piece of c, bias added, goes
    through f, which may be NULL. With f->whole a piece may write where x's

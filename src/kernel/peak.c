@@ -8,6 +8,7 @@
 #include "../base/clock.h"
 #include "../base/mem.h"
 #include "gemm.h"
+#include "int8.h"
 #include "product.h"
 
 /* a batch of 768 tokens through the wide layer of MiniLM */
@@ -17,6 +18,9 @@ typedef struct Operands {
   float *a, *b, *c;     /* [M, K], [N, K], [M, N] */
   Bf16 *rows;           /* a in bfloat16; NULL in float32 */
   uint32_t *panels;     /* b in bfloat16 */
+  float *block;         /* what those in 8 bits lie in; NULL in others */
+  Int8Matrix bytes;     /* a in 8 bits */
+  Int8Weight weight;    /* b in 8 bits */
 } Operands;
 
 typedef void (*MakeProduct)(const Operands *o);  /* c = a b' */
@@ -34,6 +38,11 @@ static void make_plain(const Operands *o) {  /* b is taken as [K, N] */
 
 static void make_bf16(const Operands *o) {
   product_rows(ELEMENT_BF16, o->c, false, o->rows, o->panels, M, N, K, NULL);
+}
+
+
+static void make_int8(const Operands *o) {
+  int8_product(o->c, &o->bytes, &o->weight, NULL);
 }
 
 
@@ -58,7 +67,27 @@ static bool round_operands(Operands *o, Error *e) {
 }
 
 
+/* one block: the scales and zeros of rows, the scales and sums of channels,
+   then rows on cache lines, then panels */
+static bool quantise_operands(Operands *o, Error *e) {
+  size_t rows = (size_t)(M * int8_step(K));
+  size_t numbers = sizeof(float) * 2 * (M + N);
+  o->block = mem_alloc(numbers + rows + (size_t)int8_panels_size(N, K));
+  if (o->block == NULL) return error_no_memory(e);
+  float *scales = o->block;           /* [M], [N] */
+  int32_t *whole = (int32_t *)(scales + M + N);
+  uint8_t *bytes = (uint8_t *)(whole + M + N);
+  int8_t *panels = (int8_t *)(bytes + rows);
+  o->bytes = (Int8Matrix){ bytes, scales, whole, M, K };
+  o->weight = (Int8Weight){ panels, scales + M, whole + M, NULL, N, K };
+  int8_quantise(&o->bytes, 0, M, o->a, K);
+  int8_quantise_weight(panels, scales + M, whole + M, o->b, N, K);
+  return true;
+}
+
+
 static void free_operands(Operands *o) {
+  mem_free(o->block);
   mem_free(o->panels);
   mem_free(o->rows);
   mem_free(o->a);
@@ -105,6 +134,16 @@ bool peak_bf16(double seconds, double *gflops, Error *e) {
   if (!get_operands(&o, e)) return false;
   bool ok = round_operands(&o, e);
   if (ok) *gflops = fastest(make_bf16, &o, seconds);
+  free_operands(&o);
+  return ok;
+}
+
+
+bool peak_int8(double seconds, double *gflops, Error *e) {
+  Operands o = { .rows = NULL };
+  if (!get_operands(&o, e)) return false;
+  bool ok = quantise_operands(&o, e);
+  if (ok) *gflops = fastest(make_int8, &o, seconds);
   free_operands(&o);
   return ok;
 }

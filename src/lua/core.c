@@ -10,10 +10,12 @@
 static const luaL_Reg openers[] = {
   {"adamw", adamw_open},
   {"clock", clock_open},
+  {"config", config_open},
   {"encoder", encoder_open},
   {"gather", gather_open},
   {"peak", peak_open},
   {"pool", pooling_open},
+  {"int8", int8_open},
   {"io", io_open},
   {"jobs", jobs_open},
   {"kernels", kernels_open},
@@ -27,6 +29,7 @@ static const luaL_Reg openers[] = {
   {"text_fault", text_open},
   {"threads", threads_open},
   {"tokenizer", tokenizer_open},
+  {"vocabulary", vocabulary_open},
   {NULL, NULL}
 };
 

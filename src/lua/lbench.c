@@ -28,9 +28,9 @@ static int l_clock(lua_State *L) {
 
 /* peak(precision, seconds): GFLOP/s of the fastest product */
 static int l_peak(lua_State *L) {
-  static const char *const names[] = { "fp32", "bf16", NULL };
+  static const char *const names[] = { "fp32", "bf16", "int8", NULL };
   static bool (*const measure[])(double, double *, Error *) = {
-    peak_fp32, peak_bf16
+    peak_fp32, peak_bf16, peak_int8
   };
   int precision = luaL_checkoption(L, 1, NULL, names);
   double seconds = luaL_checknumber(L, 2), gflops;

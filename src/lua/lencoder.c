@@ -188,6 +188,15 @@ static int m_forward(lua_State *L) {
 }
 
 
+/* version(): two numbers, of which one changes with any parameter */
+static int m_version(lua_State *L) {
+  EncoderVersion v = encoder_version(check_encoder(L));
+  lua_pushnumber(L, (lua_Number)v.written);
+  lua_pushnumber(L, (lua_Number)v.replaced);
+  return 2;
+}
+
+
 /* keeps(tokens): bytes that a forward of so many keeps for its backward */
 static int m_keeps(lua_State *L) {
   const Encoder *e = check_encoder(L);
@@ -248,6 +257,7 @@ static const luaL_Reg meth[] = {
   {"precision", m_precision},
   {"checkpointing", m_checkpointing},
   {"keeps", m_keeps},
+  {"version", m_version},
   {NULL, NULL}
 };
 

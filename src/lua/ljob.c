@@ -2,7 +2,8 @@
 ** lunula.core.jobs: predictions that are made on threads of ours while Lua
 ** goes on.
 **
-**   answers(model, texts, pairs | nil, max_length, batch_size, batch_tokens)
+**   answers(model, texts, pairs | nil, options, batch_size, batch_tokens):
+**     options as of a tokenizer's encode
 **   space()
 **   queue(capacity)
 **
@@ -17,6 +18,7 @@
 #include "../serve/answers.h"
 #include "lmodel.h"
 #include "lstate.h"
+#include "ltokenizer.h"
 
 #define QUEUE    "lunula.core.queue"
 #define SPACE    "lunula.core.space"
@@ -79,9 +81,9 @@ static void add_texts(lua_State *L, Answers *a) {
 }
 
 
-static int64_t check_limit(lua_State *L, int arg, lua_Integer low) {
+static int64_t check_limit(lua_State *L, int arg) {
   lua_Integer n = luaL_checkinteger(L, arg);
-  luaL_argcheck(L, low <= n && n <= INT32_MAX, arg, "out of range");
+  luaL_argcheck(L, 1 <= n && n <= INT32_MAX, arg, "out of range");
   return (int64_t)n;
 }
 
@@ -89,8 +91,8 @@ static int64_t check_limit(lua_State *L, int arg, lua_Integer low) {
 static int l_answers(lua_State *L) {
   Model *m = lmodel_check(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
-  AnswersOptions o = { (size_t)check_limit(L, 4, 2), check_limit(L, 5, 1),
-                       check_limit(L, 6, 1) };
+  AnswersOptions o = { ltokenizer_checkoptions(L, 4), check_limit(L, 5),
+                       check_limit(L, 6) };
   luaL_argcheck(L, model_tokenizer(m) != NULL, 1, "it has no tokenizer");
   Answers **a = (Answers **)push_slot(L, ANSWERS);
   *a = answers_new(m, &o);
@@ -101,8 +103,9 @@ static int l_answers(lua_State *L) {
 }
 
 
-/* an array for each text: a probability for each class */
-static int push_probabilities(lua_State *L, const Answers *a) {
+/* pushes two arrays: of each text an array of probabilities, one for each
+   class, and how many of its bytes were cut */
+static int push_results(lua_State *L, const Answers *a) {
   const float *p = answers_probabilities(a);
   int64_t n = answers_count(a), width = answers_width(a);
   lua_createtable(L, (int)n, 0);
@@ -114,7 +117,12 @@ static int push_probabilities(lua_State *L, const Answers *a) {
     }
     lua_rawseti(L, -2, (int)i + 1);
   }
-  return 1;
+  lua_createtable(L, (int)n, 0);
+  for (int64_t i = 0; i < n; i++) {
+    lua_pushinteger(L, answers_cut(a)[i]);
+    lua_rawseti(L, -2, (int)i + 1);
+  }
+  return 2;
 }
 
 
@@ -133,13 +141,13 @@ static int space_gc(lua_State *L) {
 }
 
 
-/* run(space): the probabilities */
+/* run(space): probabilities, cut */
 static int answers_now(lua_State *L) {
   Error e;
   Answers *a = check_slot(L, 1, ANSWERS);
   luaL_argcheck(L, answers_probabilities(a) == NULL, 1, "it ran before");
   if (!answers_run(a, check_slot(L, 2, SPACE), &e)) return fail(L, e.message);
-  return push_probabilities(L, a);
+  return push_results(L, a);
 }
 
 
@@ -215,13 +223,13 @@ static int m_wait(lua_State *L) {
 }
 
 
-/* result(): the probabilities; waits until there is an end to it */
+/* result(): probabilities, cut; waits until there is an end to it */
 static int m_result(lua_State *L) {
   Job *j = check_slot(L, 1, JOB);
   job_wait(j, INFINITY);
   const char *error = job_error(j);
   if (error != NULL) return fail(L, error);
-  return push_probabilities(L, job_work(j));
+  return push_results(L, job_work(j));
 }
 
 

@@ -62,9 +62,9 @@ static void push_named(const Taker *t, const char *name,
 }
 
 
-static Part part_of(const Tensor *x) {
+static Numbers numbers_of(const Tensor *x) {
   const char *data = x->storage->data;
-  return (Part){ data + (size_t)x->start * dtype_size(x->dtype), x->storage };
+  return (Numbers){ data + (size_t)x->start * dtype_size(x->dtype), x->storage };
 }
 
 
@@ -85,22 +85,22 @@ static void check_tensor(const Taker *t, const char *full, const Tensor *x,
 
 
 /* the table keeps what is popped */
-static Part take(const Taker *t, const char *name, DType d, Shape s) {
+static Numbers take(const Taker *t, const char *name, DType d, Shape s) {
   char full[NAME_SIZE];
   push_named(t, name, full);
   const Tensor *x = ltensor_test(t->L, lua_gettop(t->L));
   check_tensor(t, full, x, d, &s);
   lua_pop(t->L, 1);
-  return part_of(x);
+  return numbers_of(x);
 }
 
 
-static Part take_vector(const Taker *t, const char *name, int64_t n) {
+static Numbers take_vector(const Taker *t, const char *name, int64_t n) {
   return take(t, name, FLOAT32, shape_of(1, n));
 }
 
 
-static Part take_bytes(const Taker *t, const char *name, int64_t bytes) {
+static Numbers take_bytes(const Taker *t, const char *name, int64_t bytes) {
   char full[NAME_SIZE];
   push_named(t, name, full);
   Storage *s = lbytes_test(t->L, lua_gettop(t->L));
@@ -112,13 +112,13 @@ static Part take_bytes(const Taker *t, const char *name, int64_t bytes) {
     ltensor_error(t->L, "tensor '%s' has %zu numbers, the config asks for %"
                   PRId64, full, s->bytes, bytes);
   lua_pop(t->L, 1);
-  return (Part){ s->data, s };
+  return (Numbers){ s->data, s };
 }
 
 
 /* scales of 8 bits: finite, not negative */
-static Part take_scale(const Taker *t, const char *name, int64_t n) {
-  Part p = take_vector(t, name, n);
+static Numbers take_scale(const Taker *t, const char *name, int64_t n) {
+  Numbers p = take_vector(t, name, n);
   const float *scale = p.data;
   for (int64_t i = 0; i < n; i++)
     if (!(scale[i] >= 0 && isfinite(scale[i])))
@@ -129,9 +129,9 @@ static Part take_scale(const Taker *t, const char *name, int64_t n) {
 
 
 /* sums of rows of 8 bits: no more than these can give */
-static Part take_sums(const Taker *t, const char *name, int64_t n,
+static Numbers take_sums(const Taker *t, const char *name, int64_t n,
                       int64_t depth) {
-  Part p = take(t, name, INT32, shape_of(1, n));
+  Numbers p = take(t, name, INT32, shape_of(1, n));
   const int32_t *sum = p.data;
   for (int64_t i = 0; i < n; i++)
     if (sum[i] < -128 * depth || sum[i] > 128 * depth)
@@ -234,7 +234,7 @@ static void take_all(Taker *t) {
   p->embedding_norm = take_norm(t, "embeddings.LayerNorm");
   for (int64_t i = 0; i < c->num_hidden_layers; i++) take_layer(t, i);
   t->prefix[0] = '\0';
-  if (p->reading == READ_POOLER)
+  if (p->pooling == MODEL_POOLER)
     p->pooler = take_linear(t, "pooler.dense", hidden, hidden);
   if (p->labels > 0)
     p->head = take_plain(t, "classifier", p->labels, hidden);
@@ -268,17 +268,17 @@ static int64_t labels_field(lua_State *L) {
 static void check_spec(lua_State *L, ModelParts *p) {
   static const char *const forms[] = {
     [FORM_FP32] = "fp32", [FORM_BF16] = "bf16", [FORM_INT8] = "int8", NULL };
-  static const char *const readings[] = {
-    [READ_POOLER] = "pooler", [READ_FIRST] = "first", [READ_MEAN] = "mean",
+  static const char *const poolings[] = {
+    [MODEL_POOLER] = "pooler", [MODEL_FIRST] = "first", [MODEL_MEAN] = "mean",
     NULL };
   p->form = (Form)choice_field(L, "precision", forms);
-  p->reading = (Reading)choice_field(L, "pooling", readings);
+  p->pooling = (ModelPooling)choice_field(L, "pooling", poolings);
   p->labels = labels_field(L);
   lua_getfield(L, 2, "packed");
   p->packed = lua_toboolean(L, -1);
   lua_getfield(L, 2, "tokenizer");
   if (!lua_isnil(L, -1))
-    p->tokenizer = *(Tokenizer **)luaL_checkudata(L, -1, TOKENIZER);
+    p->tokenizer = ltokenizer_check(L, lua_gettop(L));
   lua_getfield(L, 2, "about");
   p->about.at = (const uint8_t *)luaL_optlstring(L, -1, "", &p->about.n);
   if (p->packed && p->form != FORM_INT8)
@@ -479,6 +479,19 @@ static const luaL_Reg metameth[] = {
   {"__gc", mm_gc},
   {NULL, NULL}
 };
+
+
+/* config(table): raises what is wrong with it */
+static int l_config(lua_State *L) {
+  lconfig_check(L, 1);
+  return 0;
+}
+
+
+int config_open(lua_State *L) {
+  lua_pushcfunction(L, l_config);
+  return 1;
+}
 
 
 int model_open(lua_State *L) {

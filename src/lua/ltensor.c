@@ -508,7 +508,15 @@ static const luaL_Reg functions[] = {
   {NULL, NULL}
 };
 
+/* version(): a number that changes when elements are written in place */
+static int m_version(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)ltensor_checkhandle(L, 1)->storage->version);
+  return 1;
+}
+
+
 static const luaL_Reg meth[] = {
+  {"version", m_version},
   {"totable", m_totable},
   {"item", m_item},
   {"shape", m_shape},

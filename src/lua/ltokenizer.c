@@ -2,8 +2,9 @@
 ** lunula.core.tokenizer: the binding of text/tokenizer.h. The files of a
 ** model are read in Lua (lunula.tokenizer), which hands over one plain table:
 **
-**   tokens         array of strings, token of id 0 first
-**   model_count    how many of them are WordPiece's; the rest are only added
+**   vocabulary     lunula.core.vocabulary of WordPiece's tokens; taken
+**   beyond         array of strings: the tokens of the ids behind it, which
+**                  are only added
 **   unk_id, continuing_subword_prefix, max_input_chars_per_word
 **   clean_text, handle_chinese_chars, strip_accents, lowercase
 **   added          array of {id=, single_word=, lstrip=, rstrip=, normalized=}
@@ -13,11 +14,11 @@
 
 #include <string.h>
 
-#include "../text/tokenizer.h"
 #include "ltensor.h"
 #include "ltokenizer.h"
 
-#define ENCODING      "lunula.core.encoding"
+#define TOKENIZER  "lunula.core.tokenizer"
+#define ENCODING   "lunula.core.encoding"
 
 
 /* {======== fields of a table on the stack ======== */
@@ -83,18 +84,22 @@ static void *scratch(lua_State *L, size_t n, size_t size) {
 
 /* {======== making ======== */
 
-static void check_tokens(lua_State *L, TokenizerConfig *c) {
-  size_t n = array_field(L, 1, "tokens");
+/* returns how many tokens there are, the vocabulary's and those beyond */
+static size_t check_tokens(lua_State *L, TokenizerConfig *c) {
+  lua_getfield(L, 1, "vocabulary");
+  c->vocabulary = ltokenizer_checkvocabulary(L, lua_gettop(L));
+  size_t n = array_field(L, 1, "beyond");
   int table = lua_gettop(L);
-  Bytes *tokens = scratch(L, n, sizeof *tokens);
+  Bytes *beyond = scratch(L, n, sizeof *beyond);
   for (size_t i = 0; i < n; i++)
-    tokens[i] = string_at(L, table, "tokens", i + 1);
-  c->tokens = tokens;
-  c->count = n;
+    beyond[i] = string_at(L, table, "beyond", i + 1);
+  c->beyond = beyond;
+  c->beyond_count = n;
+  return c->vocabulary->tokens.count + n;
 }
 
 
-static void check_added(lua_State *L, TokenizerConfig *c) {
+static void check_added(lua_State *L, TokenizerConfig *c, size_t count) {
   size_t n = array_field(L, 1, "added");
   int table = lua_gettop(L);
   AddedToken *added = scratch(L, n, sizeof *added);
@@ -103,7 +108,7 @@ static void check_added(lua_State *L, TokenizerConfig *c) {
     int t = lua_gettop(L);
     if (!lua_istable(L, t)) luaL_error(L, "added: expected tables");
     added[i] = (AddedToken){
-      .id = (int32_t)integer_field(L, t, "id", 0, (lua_Integer)c->count - 1),
+      .id = (int32_t)integer_field(L, t, "id", 0, (lua_Integer)count - 1),
       .single_word = boolean_field(L, t, "single_word"),
       .lstrip = boolean_field(L, t, "lstrip"),
       .rstrip = boolean_field(L, t, "rstrip"),
@@ -154,34 +159,45 @@ static Template check_template(lua_State *L, const char *name, int texts,
 /* leaves on the stack what the config points into */
 static void check_config(lua_State *L, TokenizerConfig *c) {
   luaL_checktype(L, 1, LUA_TTABLE);
-  check_tokens(L, c);
-  check_added(L, c);
+  size_t count = check_tokens(L, c);
+  check_added(L, c, count);
   c->normal = (NormalOptions){
     .clean_text = boolean_field(L, 1, "clean_text"),
     .handle_chinese_chars = boolean_field(L, 1, "handle_chinese_chars"),
     .strip_accents = boolean_field(L, 1, "strip_accents"),
     .lowercase = boolean_field(L, 1, "lowercase")
   };
-  c->model_count = (size_t)integer_field(L, 1, "model_count", 1,
-                                         (lua_Integer)c->count);
-  c->unknown = (int32_t)integer_field(L, 1, "unk_id", 0,
-                                      (lua_Integer)c->model_count - 1);
+  c->unknown = (int32_t)integer_field(
+      L, 1, "unk_id", 0, (lua_Integer)c->vocabulary->tokens.count - 1);
   c->max_chars = (size_t)integer_field(L, 1, "max_input_chars_per_word", 0,
                                        INT32_MAX);
-  c->single = check_template(L, "single", 1, c->count);
-  c->pair = check_template(L, "pair", 2, c->count);
+  c->single = check_template(L, "single", 1, count);
+  c->pair = check_template(L, "pair", 2, count);
   lua_getfield(L, 1, "continuing_subword_prefix");
   c->prefix.at = (const uint8_t *)luaL_checklstring(L, -1, &c->prefix.n);
 }
 
 
-static int l_new(lua_State *L) {
-  TokenizerConfig c = { .count = 0 };
-  Error e;
-  lua_settop(L, 1);
+static Tokenizer **new_slot(lua_State *L) {
   Tokenizer **t = (Tokenizer **)lua_newuserdata(L, sizeof *t);
   *t = NULL;
   luaL_setmetatable(L, TOKENIZER);
+  return t;
+}
+
+
+int ltokenizer_push(lua_State *L, Tokenizer *t) {
+  Tokenizer **slot = new_slot(L);
+  *slot = tokenizer_retain(t);
+  return 1;
+}
+
+
+static int l_new(lua_State *L) {
+  TokenizerConfig c = { .vocabulary = NULL };
+  Error e;
+  lua_settop(L, 1);
+  Tokenizer **t = new_slot(L);
   check_config(L, &c);
   *t = tokenizer_new(&c, &e);
   if (*t == NULL) return luaL_error(L, "%s", e.message);
@@ -192,9 +208,9 @@ static int l_new(lua_State *L) {
 /* }======== */
 
 
-static const Tokenizer *check_tokenizer(lua_State *L) {
-  Tokenizer **t = (Tokenizer **)luaL_checkudata(L, 1, TOKENIZER);
-  luaL_argcheck(L, *t != NULL, 1, "tokenizer was never made");
+Tokenizer *ltokenizer_check(lua_State *L, int arg) {
+  Tokenizer **t = (Tokenizer **)luaL_checkudata(L, arg, TOKENIZER);
+  luaL_argcheck(L, *t != NULL, arg, "tokenizer was never made");
   return *t;
 }
 
@@ -203,7 +219,7 @@ static const Tokenizer *check_tokenizer(lua_State *L) {
 
 static Encoding *new_encoding(lua_State *L) {
   Encoding *to = (Encoding *)lua_newuserdata(L, sizeof *to);
-  *to = (Encoding){ .sequences = 0 };
+  *to = (Encoding){ .texts = 0 };
   luaL_setmetatable(L, ENCODING);
   return to;
 }
@@ -211,7 +227,7 @@ static Encoding *new_encoding(lua_State *L) {
 
 static void drop_encoding(Encoding *to) {
   encoding_free(to);
-  *to = (Encoding){ .sequences = 0 };
+  *to = (Encoding){ .texts = 0 };
 }
 
 
@@ -240,45 +256,93 @@ static void copy_field(lua_State *L, const char *name, Shape shape,
 }
 
 
-static void push_encoding(lua_State *L, const Encoding *to, bool spans) {
+static void push_encoding(lua_State *L, const Encoding *to, bool spans,
+                          bool counted) {
   int64_t n = (int64_t)to->tokens.n, sequences = (int64_t)to->sequences;
-  lua_createtable(L, 0, 5);
+  lua_createtable(L, 0, 7);
   copy_field(L, "ids", shape_of(1, n), to->tokens.ids.at);
   copy_field(L, "types", shape_of(1, n), to->types.at);
   if (spans)  /* a Span is two int32 */
     copy_field(L, "spans", shape_of(2, n, (int64_t)2), to->tokens.spans.at);
+  copy_field(L, "text_of", shape_of(1, sequences), to->text_of.at);
+  copy_field(L, "cut", shape_of(1, (int64_t)to->texts), to->cut.at);
   int32_t *offsets = tensor_field(L, "offsets", shape_of(1, sequences + 1));
-  offsets[0] = 0;
   if (sequences > 0)
-    memcpy(offsets + 1, to->ends.at, to->sequences * sizeof *offsets);
+    memcpy(offsets, to->offsets.at, (to->sequences + 1) * sizeof *offsets);
+  else
+    offsets[0] = 0;
+  if (!counted) return;
   lua_pushinteger(L, (lua_Integer)to->truncated);
   lua_setfield(L, -2, "truncated");
 }
 
 
-/* encode(texts, pairs or nil, max_length or 0, add_special_tokens, spans) */
-static int m_encode(lua_State *L) {
-  const Tokenizer *t = check_tokenizer(L);
+/* a field that is one of the names, by its number */
+static int choice_field(lua_State *L, int at, const char *name,
+                        const char *const names[]) {
+  lua_getfield(L, at, name);
+  int choice = luaL_checkoption(L, lua_gettop(L), NULL, names);
+  lua_pop(L, 1);
+  return choice;
+}
+
+
+EncodeOptions ltokenizer_checkoptions(lua_State *L, int at) {
+  static const char *const modes[] = {
+    [TRUNCATE_HEAD] = "head", [TRUNCATE_TAIL] = "tail",
+    [TRUNCATE_HEAD_TAIL] = "head_tail", [TRUNCATE_WINDOWS] = "windows", NULL
+  };
+  luaL_checktype(L, at, LUA_TTABLE);
+  return (EncodeOptions){
+    .max_length = (size_t)integer_field(L, at, "max_length", 0, INT32_MAX),
+    .add_special_tokens = boolean_field(L, at, "add_special_tokens"),
+    .truncation = (Truncation)choice_field(L, at, "truncation", modes),
+    .stride = integer_field(L, at, "stride", STRIDE_HALF, INT32_MAX),
+    .count = boolean_field(L, at, "count")
+  };
+}
+
+
+/* The strings of an array of n, which keeps them: nothing may run the
+   collector until they are used. `to` [n]. */
+static void check_strings(lua_State *L, int table, const char *what, size_t n,
+                          Bytes *to) {
+  for (size_t i = 0; i < n; i++) to[i] = string_at(L, table, what, i + 1);
+}
+
+
+/* the length of the array at 2; the one at 3, if any, must have it too */
+static size_t check_texts(lua_State *L, bool *paired) {
   luaL_checktype(L, 2, LUA_TTABLE);
-  bool paired = !lua_isnoneornil(L, 3);
-  if (paired) luaL_checktype(L, 3, LUA_TTABLE);
-  lua_Integer most = luaL_checkinteger(L, 4);
-  luaL_argcheck(L, 0 <= most && most <= INT32_MAX, 4, "out of range");
-  EncodeOptions o = { (size_t)most, lua_toboolean(L, 5) };
   size_t n = lua_rawlen(L, 2);
-  if (paired && lua_rawlen(L, 3) != n)
-    return luaL_error(L, "%d texts, but %d text_pairs", (int)n,
-                      (int)lua_rawlen(L, 3));
+  *paired = !lua_isnoneornil(L, 3);
+  if (*paired) luaL_checktype(L, 3, LUA_TTABLE);
+  if (*paired && lua_rawlen(L, 3) != n)
+    luaL_error(L, "%d texts, but %d text_pairs", (int)n,
+               (int)lua_rawlen(L, 3));
+  return n;
+}
+
+
+/* encode(texts, pairs or nil, options): the options as above, and spans */
+static int m_encode(lua_State *L) {
+  const Tokenizer *t = ltokenizer_check(L, 1);
+  bool paired;
+  size_t n = check_texts(L, &paired);
+  lua_settop(L, 4);
+  EncodeOptions o = ltokenizer_checkoptions(L, 4);
+  bool spans = boolean_field(L, 4, "spans");
+  Bytes *texts = scratch(L, n, sizeof *texts);
+  Bytes *pairs = paired ? scratch(L, n, sizeof *pairs) : NULL;
   Encoding *to = new_encoding(L);
-  for (size_t i = 1; i <= n; i++) {
-    Error e;
-    Bytes text = string_at(L, 2, "texts", i), pair = { NULL, 0 };
-    if (paired) pair = string_at(L, 3, "text_pairs", i);
-    if (tokenizer_encode(t, text, paired ? &pair : NULL, &o, to, &e)) continue;
+  Error e;
+  check_strings(L, 2, "texts", n, texts);
+  if (paired) check_strings(L, 3, "text_pairs", n, pairs);
+  if (!tokenizer_encode_all(t, texts, pairs, n, &o, to, &e)) {
     drop_encoding(to);
-    return luaL_error(L, "texts[%d]: %s", (int)i, e.message);
+    return luaL_error(L, "%s", e.message);
   }
-  push_encoding(L, to, lua_toboolean(L, 6));
+  push_encoding(L, to, spans, o.count);
   drop_encoding(to);  /* the collector would not hurry: it sees no buffers */
   return 1;
 }
@@ -290,7 +354,7 @@ static int m_encode(lua_State *L) {
 
 static int push_token(lua_State *L,
                       Bytes (*ask)(const Tokenizer *t, int32_t id)) {
-  const Tokenizer *t = check_tokenizer(L);
+  const Tokenizer *t = ltokenizer_check(L, 1);
   lua_Number id = luaL_checknumber(L, 2);
   if (!(0 <= id && id < (lua_Number)tokenizer_count(t)) ||
       id != (lua_Number)(int32_t)id)
@@ -315,7 +379,7 @@ static int m_decoded(lua_State *L) {
 
 /* id(token): its number, or nil */
 static int m_id(lua_State *L) {
-  const Tokenizer *t = check_tokenizer(L);
+  const Tokenizer *t = ltokenizer_check(L, 1);
   Bytes s;
   s.at = (const uint8_t *)luaL_checklstring(L, 2, &s.n);
   int32_t id = tokenizer_id(t, s);
@@ -326,7 +390,7 @@ static int m_id(lua_State *L) {
 
 
 static int m_count(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)tokenizer_count(check_tokenizer(L)));
+  lua_pushinteger(L, (lua_Integer)tokenizer_count(ltokenizer_check(L, 1)));
   return 1;
 }
 
@@ -335,7 +399,7 @@ static int m_count(lua_State *L) {
 
 static int mm_gc(lua_State *L) {
   Tokenizer **t = (Tokenizer **)luaL_checkudata(L, 1, TOKENIZER);
-  tokenizer_free(*t);
+  tokenizer_release(*t);
   *t = NULL;
   return 0;
 }

@@ -1,5 +1,6 @@
 /*
-** Tokenizers as Lua values, for the other binding files.
+** Tokenizers as Lua values, for the other binding files: the same one may be
+** a value of several states, and held where no state is.
 */
 #ifndef lunula_ltokenizer_h
 #define lunula_ltokenizer_h
@@ -9,7 +10,17 @@
 
 #pragma GCC visibility push(hidden)
 
-#define TOKENIZER  "lunula.core.tokenizer"  /* holds a Tokenizer * */
+/* lunula.core's, the field `core` of what lunula.tokenizer gives */
+Tokenizer *ltokenizer_check(lua_State *L, int arg);
+/* pushes it as a value of this state, which holds it too; returns 1 */
+int        ltokenizer_push(lua_State *L, Tokenizer *t);
+
+/* The table at `at`: max_length (0: no limit), add_special_tokens, truncation,
+   stride (-1: half), count. */
+EncodeOptions ltokenizer_checkoptions(lua_State *L, int at);
+
+/* lunula.core.vocabulary's, indexed (lvocabulary.c) */
+Vocabulary *ltokenizer_checkvocabulary(lua_State *L, int arg);
 
 #pragma GCC visibility pop
 

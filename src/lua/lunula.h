@@ -18,8 +18,10 @@ int luaopen_lunula_core(lua_State *L);
 int adamw_open(lua_State *L);      /* ladamw.c */
 void bytes_open(lua_State *L);      /* lbytes.c */
 int clock_open(lua_State *L);      /* lbench.c */
+int config_open(lua_State *L);      /* lmodel.c */
 int encoder_open(lua_State *L);    /* lencoder.c */
 int gather_open(lua_State *L);     /* lgather.c; after tensor_open */
+int int8_open(lua_State *L);       /* lint8.c */
 int io_open(lua_State *L);         /* lio.c */
 int jobs_open(lua_State *L);       /* ljob.c */
 int kernels_open(lua_State *L);    /* lkernels.c */
@@ -35,6 +37,7 @@ int tensor_open(lua_State *L);     /* ltensor.c */
 int text_open(lua_State *L);       /* ltext.c */
 int threads_open(lua_State *L);    /* lthreads.c */
 int tokenizer_open(lua_State *L);  /* ltokenizer.c */
+int vocabulary_open(lua_State *L); /* lvocabulary.c */
 
 #pragma GCC visibility pop
 

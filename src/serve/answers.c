@@ -26,16 +26,16 @@ struct Answers {
   Buffer ends;           /* size_t [count, 2 with pairs], into bytes */
   const Job *job;        /* that it is the work of; or NULL */
   Encoding encoding;     /* of all texts */
-  int32_t *offsets;      /* [count + 1], into the encoding's tokens */
-  int32_t *order;        /* [count] texts, the longest first */
-  float *probabilities;  /* [count, width] */
+  int32_t *order;        /* [sequences], the longest first */
+  float *probabilities;  /* [sequences, width], in the end [count, width] */
+  int32_t *cut;          /* [count] */
 };
 
 /* what one batch is made in */
 typedef struct Batching {
   int32_t *ids, *types;  /* [tokens] of the largest batch */
-  int32_t *offsets;      /* [texts + 1] */
-  float *out;            /* [texts, width] */
+  int32_t *offsets;      /* [sequences + 1] */
+  float *out;            /* [sequences, width] */
 } Batching;
 
 
@@ -60,9 +60,8 @@ static void free_texts(Answers *a) {
 static void free_tokens(Answers *a) {
   encoding_free(&a->encoding);
   a->encoding = (Encoding){ .sequences = 0 };
-  mem_free(a->offsets);
   mem_free(a->order);
-  a->offsets = a->order = NULL;
+  a->order = NULL;
 }
 
 
@@ -71,6 +70,7 @@ void answers_free(Answers *a) {
   free_texts(a);
   free_tokens(a);
   mem_free(a->probabilities);
+  mem_free(a->cut);
   model_release(a->model);
   free(a);
 }
@@ -130,6 +130,11 @@ const float *answers_probabilities(const Answers *a) {
 }
 
 
+const int32_t *answers_cut(const Answers *a) {
+  return a->cut;
+}
+
+
 static bool wanted(const Answers *a) {
   return a->job == NULL || job_is_wanted(a->job);
 }
@@ -137,55 +142,57 @@ static bool wanted(const Answers *a) {
 /* }======== */
 
 
-/* {======== tokens ======== */
+/* {======== sequences ======== */
 
 static bool encode_one(Answers *a, size_t i, Error *e) {
-  EncodeOptions o = { .max_length = a->options.max_length,
-                      .add_special_tokens = true };
   Error why;
   Bytes text = bytes_at(a, a->paired ? 2 * i : i), pair = { NULL, 0 };
   if (a->paired) pair = bytes_at(a, 2 * i + 1);
-  if (!tokenizer_encode(model_tokenizer(a->model), text,
-                        a->paired ? &pair : NULL, &o, &a->encoding, &why))
-    return error_set(e, "texts[%zu]: %s", i + 1, why.message);
-  a->offsets[i + 1] = (int32_t)a->encoding.tokens.n;
-  return true;
+  return tokenizer_encode(model_tokenizer(a->model), text,
+                          a->paired ? &pair : NULL, &a->options.encode,
+                          &a->encoding, &why) ||
+         error_set(e, "texts[%zu]: %s", i + 1, why.message);
 }
 
 
 static bool encode(Answers *a, Error *e) {
-  a->offsets = mem_alloc((a->count + 1) * sizeof *a->offsets);
-  if (a->offsets == NULL) return error_no_memory(e);
-  a->offsets[0] = 0;
   for (size_t i = 0; i < a->count; i++) {
     if (i % TEXTS_BETWEEN == 0 && !wanted(a)) return false;
     if (!encode_one(a, i, e)) return false;
   }
   free_texts(a);
+  a->cut = mem_alloc(a->count * sizeof *a->cut);
+  if (a->cut == NULL) return error_no_memory(e);
+  if (a->count > 0)
+    memcpy(a->cut, a->encoding.cut.at, a->count * sizeof *a->cut);
   return true;
 }
 
 
-static int32_t tokens_of(const Answers *a, int32_t text) {
-  return a->offsets[text + 1] - a->offsets[text];
+static int64_t sequences(const Answers *a) {
+  return (int64_t)a->encoding.sequences;
 }
 
 
-/* By counting: a text has at most max_length tokens. Those of one length stay
-   in their order. */
+static int64_t tokens_of(const Answers *a, int64_t sequence) {
+  const int32_t *offsets = a->encoding.offsets.at;
+  return offsets[sequence + 1] - offsets[sequence];
+}
+
+
+/* By counting: no sequence has more tokens than fit into memory. Those of one
+   length stay in their order. */
 static bool sort(Answers *a, Error *e) {
-  size_t longest = 0;
-  for (size_t i = 0; i < a->count; i++)
-    if ((size_t)tokens_of(a, (int32_t)i) > longest)
-      longest = (size_t)tokens_of(a, (int32_t)i);
-  a->order = mem_alloc(a->count * sizeof *a->order);
-  size_t *at = mem_zeros((longest + 2) * sizeof *at);
+  int64_t n = sequences(a), longest = 0;
+  for (int64_t i = 0; i < n; i++)
+    if (tokens_of(a, i) > longest) longest = tokens_of(a, i);
+  a->order = mem_alloc((size_t)n * sizeof *a->order);
+  int64_t *at = mem_zeros((size_t)(longest + 2) * sizeof *at);
   bool ok = a->order != NULL && at != NULL;
-  for (size_t i = 0; ok && i < a->count; i++)
-    at[longest - (size_t)tokens_of(a, (int32_t)i) + 1]++;
-  for (size_t k = 1; ok && k <= longest; k++) at[k] += at[k - 1];
-  for (size_t i = 0; ok && i < a->count; i++)
-    a->order[at[longest - (size_t)tokens_of(a, (int32_t)i)]++] = (int32_t)i;
+  for (int64_t i = 0; ok && i < n; i++) at[longest - tokens_of(a, i) + 1]++;
+  for (int64_t k = 1; ok && k <= longest; k++) at[k] += at[k - 1];
+  for (int64_t i = 0; ok && i < n; i++)
+    a->order[at[longest - tokens_of(a, i)]++] = (int32_t)i;
   mem_free(at);
   return ok || error_no_memory(e);
 }
@@ -195,12 +202,12 @@ static bool sort(Answers *a, Error *e) {
 
 /* {======== batches ======== */
 
-/* how many texts, from `first` on in their order, are the next batch */
+/* how many sequences, from `first` on in their order, are the next batch */
 static int64_t cut(const Answers *a, int64_t first, int64_t *tokens) {
   const AnswersOptions *o = &a->options;
   int64_t n = 0;
   *tokens = 0;
-  while (first + n < answers_count(a) && n < o->batch_size) {
+  while (first + n < sequences(a) && n < o->batch_size) {
     int64_t more = tokens_of(a, a->order[first + n]);
     if (n > 0 && *tokens + more > o->batch_tokens) break;
     *tokens += more;
@@ -219,36 +226,36 @@ static void free_batching(Batching *b) {
 
 
 static bool make_batching(const Answers *a, Batching *b) {
-  int64_t most = 0, texts = 0, tokens;
-  for (int64_t i = 0, n; i < answers_count(a); i += n) {
+  int64_t most = 0, rows = 0, tokens;
+  for (int64_t i = 0, n; i < sequences(a); i += n) {
     n = cut(a, i, &tokens);
     most = tokens > most ? tokens : most;
-    texts = n > texts ? n : texts;
+    rows = n > rows ? n : rows;
   }
   size_t width = (size_t)answers_width(a);
   b->ids = mem_alloc((size_t)most * sizeof *b->ids);
   b->types = mem_alloc((size_t)most * sizeof *b->types);
-  b->offsets = mem_alloc((size_t)(texts + 1) * sizeof *b->offsets);
-  b->out = mem_alloc((size_t)texts * width * sizeof *b->out);
+  b->offsets = mem_alloc((size_t)(rows + 1) * sizeof *b->offsets);
+  b->out = mem_alloc((size_t)rows * width * sizeof *b->out);
   return b->ids && b->types && b->offsets && b->out;
 }
 
 
 static bool run_batch(Answers *a, Space *s, const Batching *b, int64_t first,
                       int64_t n, Error *e) {
-  const int32_t *texts = a->order + first;
+  const int32_t *rows = a->order + first;
   size_t width = (size_t)answers_width(a);
   TokenRows from = { a->encoding.tokens.ids.at, a->encoding.types.at,
-                     a->offsets };
-  int64_t tokens = gather_offsets(&from, texts, n, b->offsets);
-  gather_tokens(&from, texts, n, b->ids, b->types);
-  Batch batch = { tokens, n, tokens_of(a, texts[0]), b->ids, b->types,
+                     a->encoding.offsets.at };
+  int64_t tokens = gather_offsets(&from, rows, n, b->offsets);
+  gather_tokens(&from, rows, n, b->ids, b->types);
+  Batch batch = { tokens, n, tokens_of(a, rows[0]), b->ids, b->types,
                   b->offsets };
   if (!model_accepts(a->model, &batch, e)) return false;
   if (!model_run(a->model, s, &batch, b->out)) return error_no_memory(e);
   model_probabilities(b->out, n, (int64_t)width);
   for (int64_t i = 0; i < n; i++)
-    memcpy(a->probabilities + (size_t)texts[i] * width,
+    memcpy(a->probabilities + (size_t)rows[i] * width,
            b->out + (size_t)i * width, width * sizeof *b->out);
   return true;
 }
@@ -256,7 +263,7 @@ static bool run_batch(Answers *a, Space *s, const Batching *b, int64_t first,
 
 static bool run_batches(Answers *a, Space *s, const Batching *b, Error *e) {
   int64_t n, tokens;
-  for (int64_t i = 0; i < answers_count(a); i += n) {
+  for (int64_t i = 0; i < sequences(a); i += n) {
     n = cut(a, i, &tokens);
     if (!wanted(a) || !run_batch(a, s, b, i, n, e)) return false;
   }
@@ -268,16 +275,32 @@ static bool run_batches(Answers *a, Space *s, const Batching *b, Error *e) {
 
 /* {======== running ======== */
 
+/* of each text: the mean over its sequences, which are side by side */
+static void pool_windows(Answers *a) {
+  const int32_t *text_of = a->encoding.text_of.at;
+  int64_t width = answers_width(a), n = sequences(a), first = 0, end;
+  for (int64_t text = 0; first < n; text++, first = end) {
+    for (end = first; end < n && text_of[end] == text; end++) {}
+    for (int64_t c = 0; c < width; c++) {
+      double sum = 0;
+      for (int64_t i = first; i < end; i++)
+        sum += (double)a->probabilities[i * width + c];
+      a->probabilities[text * width + c] = (float)(sum / (double)(end - first));
+    }
+  }
+}
+
+
 static bool answer(Answers *a, Space *s, Error *e) {
-  if (a->count > INT32_MAX - 1)
-    return error_set(e, "more texts than can be answered at once");
   if (!encode(a, e) || !sort(a, e)) return false;
   size_t width = (size_t)answers_width(a);
-  a->probabilities = mem_alloc(a->count * width * sizeof *a->probabilities);
+  a->probabilities = mem_alloc((size_t)sequences(a) * width *
+                               sizeof *a->probabilities);
   Batching b = { .ids = NULL };
   bool ok = a->probabilities != NULL && make_batching(a, &b)
           ? run_batches(a, s, &b, e) : error_no_memory(e);
   free_batching(&b);
+  if (ok && sequences(a) > answers_count(a)) pool_windows(a);
   return ok;
 }
 

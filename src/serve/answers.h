@@ -2,7 +2,8 @@
 ** Texts in, probabilities out: what a prediction does once the host has
 ** handed its texts over, on whatever thread.
 **
-**   texts -> token ids -> batches of like length -> model -> softmax
+**   texts -> sequences of token ids -> batches of like length -> model
+**         -> softmax -> mean over the windows of each text
 **
 ** What always holds: the texts are copies, and nothing of Lua is touched. Who
 ** answers, in how many threads and beside what else, changes no bit.
@@ -18,10 +19,10 @@
 typedef struct Answers Answers;
 
 typedef struct AnswersOptions {
-  size_t max_length;     /* most tokens of a text, at least 2 */
-  int64_t batch_size;    /* most texts of a batch, */
-  int64_t batch_tokens;  /* and tokens, but for a text that has more: it is a
-                            batch of its own */
+  EncodeOptions encode;
+  int64_t batch_size;    /* most sequences of a batch, */
+  int64_t batch_tokens;  /* and tokens, but for a sequence that has more: it is
+                            a batch of its own */
 } AnswersOptions;
 
 /* Of a model with a tokenizer, which is retained. NULL: no memory. */
@@ -41,8 +42,9 @@ extern const JobKind answers_job;
 int64_t  answers_count(const Answers *a);  /* texts */
 int64_t  answers_width(const Answers *a);
 size_t   answers_bytes(const Answers *a);  /* that it takes, about */
-/* [count, width], once it ran */
-const float *answers_probabilities(const Answers *a);
+/* once it ran: [count, width]; and [count] bytes that were cut of each */
+const float   *answers_probabilities(const Answers *a);
+const int32_t *answers_cut(const Answers *a);
 
 #pragma GCC visibility pop
 

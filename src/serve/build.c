@@ -35,7 +35,7 @@ static void *take(Builder *b, size_t bytes) {
 
 
 /* the numbers of a part, which are there as long as the model is */
-static const void *keep(Builder *b, const Part *p) {
+static const void *keep(Builder *b, const Numbers *p) {
   Model *m = b->model;
   if (b->at != NULL && p->storage != NULL)
     m->kept[m->kept_count++] = storage_retain(p->storage);
@@ -165,7 +165,7 @@ static void set_network(Builder *b) {
   n->embedding_norm = norm_of(b, &p->embedding_norm);
   for (int64_t i = 0; i < p->config.num_hidden_layers; i++)
     set_layer(b, &n->layer[i], &p->layer[i]);
-  if (p->reading == READ_POOLER)
+  if (p->pooling == MODEL_POOLER)
     set_linear(b, &n->pooler, &p->pooler, 1, p->config.hidden_size,
                p->config.hidden_size, false);
   if (p->labels > 0) set_head(b, &n->head);
@@ -216,7 +216,7 @@ Model *model_new(const ModelParts *p) {
   m->refs = 1;
   m->network.config = p->config;
   m->network.form = p->form;
-  m->network.reading = p->reading;
+  m->network.pooling = p->pooling;
   if (p->tokenizer != NULL) m->tokenizer = tokenizer_retain(p->tokenizer);
   if (allocate(m, p) && fill(m, p)) return m;
   model_release(m);
@@ -228,7 +228,7 @@ void model_release(Model *m) {
   if (m == NULL || __atomic_sub_fetch(&m->refs, 1, __ATOMIC_ACQ_REL) > 0)
     return;
   for (size_t i = 0; i < m->kept_count; i++) storage_release(m->kept[i]);
-  tokenizer_free(m->tokenizer);
+  tokenizer_release(m->tokenizer);
   mem_free(m->memory);
   mem_free(m->panels);
   free((void *)(uintptr_t)m->about.at);
@@ -249,7 +249,7 @@ static Weights *linear_at(Model *m, int64_t i) {
   Network *n = &m->network;
   int64_t layers = n->config.num_hidden_layers;
   if (i >= layers * LAYER_LINEARS)
-    return i == layers * LAYER_LINEARS && n->reading == READ_POOLER
+    return i == layers * LAYER_LINEARS && n->pooling == MODEL_POOLER
            ? &n->pooler : NULL;
   NetworkLayer *l = &n->layer[i / LAYER_LINEARS];
   Weights *const all[LAYER_LINEARS] = { &l->qkv, &l->attention_output,

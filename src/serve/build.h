@@ -13,21 +13,21 @@
 
 /* the numbers of one parameter, in memory that its storage keeps; data NULL:
    there are none */
-typedef struct Part {
+typedef struct Numbers {
   const void *data;
   Storage *storage;
-} Part;
+} Numbers;
 
 /* float32, or int8 with all of these but the float32 weight */
 typedef struct LinearParts {
-  Part weight;          /* [out, in] */
-  Part bias;            /* [out] */
-  Part panels;          /* int8_panels_size() bytes */
-  Part scale, sums;     /* [out] float32, int32 */
+  Numbers weight;          /* [out, in] */
+  Numbers bias;            /* [out] */
+  Numbers panels;          /* int8_panels_size() bytes */
+  Numbers scale, sums;     /* [out] float32, int32 */
 } LinearParts;
 
 typedef struct NormParts {
-  Part weight, bias;
+  Numbers weight, bias;
 } NormParts;
 
 typedef struct LayerParts {
@@ -40,14 +40,14 @@ typedef struct ModelParts {
   EncoderConfig config;
   Form form;               /* that is wanted */
   bool packed;             /* linear layers are given as int8 panels */
-  Reading reading;
+  ModelPooling pooling;
   int64_t labels;          /* 0: no head */
-  Part word;               /* [vocab_size, hidden], float32, or int8 with */
-  Part word_scale;         /* [vocab_size] */
-  Part position, type;
+  Numbers word;               /* [vocab_size, hidden], float32, or int8 with */
+  Numbers word_scale;         /* [vocab_size] */
+  Numbers position, type;
   NormParts embedding_norm;
   LayerParts *layer;       /* [num_hidden_layers] */
-  LinearParts pooler;      /* READ_POOLER */
+  LinearParts pooler;      /* MODEL_POOLER */
   LinearParts head;        /* with labels; float32 */
   Tokenizer *tokenizer;    /* or NULL; retained */
   Bytes about;             /* copied */

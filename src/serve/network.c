@@ -277,7 +277,7 @@ static void answer(const Run *r, float *pooled, float *out) {
   const Network *n = r->network;
   int64_t rows = r->batch->sequences, width = n->config.hidden_size;
   Activations x = narrow(r, pooled);
-  if (n->reading == READ_POOLER) {
+  if (n->pooling == MODEL_POOLER) {
     activations_take_all(&x, rows);
     linear(&n->pooler, all_outputs(&n->pooler), r->lane->pooler, &x, rows);
     to_tanh(r->lane->pooler, rows * width);
@@ -295,7 +295,7 @@ static void answer(const Run *r, float *pooled, float *out) {
 /* does the last layer make first tokens alone? */
 static bool ends_with_first(const Network *n) {
   int64_t layers = n->config.num_hidden_layers;
-  return n->reading != READ_MEAN && layers > 0 &&
+  return n->pooling != MODEL_MEAN && layers > 0 &&
          weights_divide(&n->layer[layers - 1].qkv);
 }
 
@@ -310,7 +310,7 @@ void network_run(const Network *n, const Lane *l, const Batch *b,
   embed(&r, &x);
   for (int64_t i = 0; i < layers - first; i++) run_layer(&r, &n->layer[i]);
   if (first) run_last_layer(&r, &n->layer[layers - 1]);
-  else if (n->reading == READ_MEAN) mean_rows(&r, l->x, l->pooled);
+  else if (n->pooling == MODEL_MEAN) mean_rows(&r, l->x, l->pooled);
   else gather_first(&r, l->x, l->pooled);
   answer(&r, first ? l->h : l->pooled, out);
   clock_leave(before);

@@ -31,21 +31,21 @@ typedef struct NetworkLayer {
   Norm attention_norm, output_norm;
 } NetworkLayer;
 
-typedef enum Reading {
-  READ_POOLER,  /* tanh of a linear layer over the first token */
-  READ_FIRST,
-  READ_MEAN     /* of all tokens */
-} Reading;
+typedef enum ModelPooling {
+  MODEL_POOLER,  /* tanh of a linear layer over the first token */
+  MODEL_FIRST,
+  MODEL_MEAN     /* of all tokens */
+} ModelPooling;
 
 typedef struct Network {
   EncoderConfig config;
   Form form;
-  Reading reading;
+  ModelPooling pooling;
   Table word;
   const float *position, *type;  /* [.., hidden] */
   Norm embedding_norm;
   NetworkLayer *layer;           /* [num_hidden_layers] */
-  Weights pooler;                /* READ_POOLER */
+  Weights pooler;                /* MODEL_POOLER */
   Weights head;                  /* FORM_FP32; out 0: none */
 } Network;
 

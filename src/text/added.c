@@ -101,10 +101,12 @@ static size_t first_spaces(const Traits *t, Bytes s) {
 }
 
 
-/* the leftmost longest pattern from s->at on, and s->at behind it */
+/* the leftmost longest pattern that begins at s->at or later, before `limit`,
+   and s->at behind it */
 static const AddedToken *find_pattern(const Matcher *m, Bytes text,
-                                      Search *s, Found *found) {
-  for (size_t i = s->at; i < text.n; i++) {
+                                      size_t limit, Search *s,
+                                      Found *found) {
+  for (size_t i = s->at; i < limit; i++) {
     size_t n;
     if (!m->begins[text.at[i]]) continue;
     Bytes rest = { text.at + i, text.n - i };
@@ -115,7 +117,7 @@ static const AddedToken *find_pattern(const Matcher *m, Bytes text,
     s->at = i + n;
     return token;
   }
-  s->at = text.n;
+  if (s->at < limit) s->at = limit;
   return NULL;
 }
 
@@ -136,10 +138,10 @@ static size_t strip_left(const Traits *t, Bytes text, size_t start,
 
 
 bool matcher_next(const Matcher *m, const Traits *traits, Bytes text,
-                  Search *s, Found *found) {
+                  size_t limit, Search *s, Found *found) {
   const AddedToken *token;
   if (m->patterns.count == 0) return false;
-  while ((token = find_pattern(m, text, s, found)) != NULL) {
+  while ((token = find_pattern(m, text, limit, s, found)) != NULL) {
     Bytes before = { text.at, found->start };
     Bytes behind = { text.at + found->end, text.n - found->end };
     if (token->single_word && !stands_alone(before, behind)) continue;

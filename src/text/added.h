@@ -54,10 +54,11 @@ typedef struct Found {
   size_t start, end;  /* start may lie before `after` */
 } Found;
 
-/* the next added token; false when there is none left, and what follows
-   s->done is plain */
+/* The next added token of those that begin, lstrip left aside, before byte
+   `limit`; false when there is none left, and what follows s->done up to
+   there is plain. A search may go on with a higher limit. */
 bool matcher_next(const Matcher *m, const Traits *traits, Bytes text,
-                  Search *s, Found *found);
+                  size_t limit, Search *s, Found *found);
 
 #pragma GCC visibility pop
 

@@ -5,7 +5,9 @@
 ** bytes past the first `skip`, so that the continuing pieces of WordPiece
 ** ("##ing") are found without their prefix and without a copy. Both are
 ** read only once filled. A Lexicon's hash takes one byte after another, so
-** that one walk over a text tries every prefix of it.
+** that one walk over a text tries every prefix of it; a filter (a Bloom filter
+** of one hash) knows most prefixes that are none of its strings from little
+** memory.
 */
 #ifndef lunula_lexicon_h
 #define lunula_lexicon_h
@@ -26,6 +28,9 @@ typedef struct Strings {
   Buffer ends;    /* uint32_t [count], into bytes */
 } Strings;
 
+/* room for `bytes` more of `count` more strings, so that adding them takes no
+   memory; false when there is none */
+bool  strings_reserve(Strings *s, size_t bytes, size_t count);
 /* a copy of s becomes number `count`; false when there is no memory or 2 GiB
    are full */
 bool  strings_add(Strings *s, Bytes string);
@@ -43,9 +48,10 @@ typedef struct Lexicon {
   size_t longest;      /* bytes of the longest string, the skip taken off */
   unsigned shift;      /* of a spread hash, to the number of a slot */
   LexiconSlot *slots;  /* a power of 2 of them, at most half in use */
+  uint8_t *filter;     /* LEXICON_FILTER bits a slot; one set by each string */
 } Lexicon;
 
-enum { LEXICON_NONE = -1 };
+enum { LEXICON_NONE = -1, LEXICON_FILTER = 4 };
 
 /* with room for `room` strings; false when there is no memory */
 bool    lexicon_init(Lexicon *l, const Strings *s, size_t skip, size_t room);

@@ -3,22 +3,8 @@
 */
 #include "wordpiece.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-
-bool tokens_room(Tokens *t, size_t more) {
-  return buffer_room(&t->ids, t->n + more, sizeof(int32_t)) &&
-         buffer_room(&t->spans, t->n + more, sizeof(Span));
-}
-
-
-void tokens_push(Tokens *t, int32_t id, Span span) {
-  assert(t->n < t->ids.capacity && t->n < t->spans.capacity);
-  ((int32_t *)t->ids.at)[t->n] = id;
-  ((Span *)t->spans.at)[t->n++] = span;
-}
 
 
 void tokens_free(Tokens *t) {
@@ -33,19 +19,16 @@ static bool begins_with(Bytes s, Bytes prefix) {
 }
 
 
-bool wordpiece_init(WordPiece *w, const Strings *vocabulary, size_t count,
-                    Bytes prefix, Error *e) {
-  if (!lexicon_init(&w->first, vocabulary, 0, count) ||
-      !lexicon_init(&w->following, vocabulary, prefix.n, count))
-    return error_no_memory(e);
-  for (size_t i = 0; i < count; i++) {
-    Bytes piece = strings_at(vocabulary, i);
-    int32_t same = lexicon_add(&w->first, (int32_t)i);
-    if (same != LEXICON_NONE)
-      return error_set(e, "token '%.*s' has two ids, %d and %d", (int)piece.n,
-                       (const char *)piece.at, (int)same, (int)i);
-    if (begins_with(piece, prefix)) lexicon_add(&w->following, (int32_t)i);
-  }
+bool wordpiece_init(WordPiece *w, size_t count, Bytes prefix) {
+  const Strings *vocabulary = w->first.strings;
+  size_t following = 0;
+  for (size_t i = 0; i < count; i++)
+    following += begins_with(strings_at(vocabulary, i), prefix);
+  if (!lexicon_init(&w->following, vocabulary, prefix.n, following))
+    return false;
+  for (size_t i = 0; i < count; i++)
+    if (begins_with(strings_at(vocabulary, i), prefix))
+      lexicon_add(&w->following, (int32_t)i);
   return true;
 }
 
@@ -65,42 +48,43 @@ static bool is_too_long(const WordPiece *w, Bytes word) {
 }
 
 
-/* where bytes start .. end - 1 of the normalised text came from */
-static Span origin(const Normal *text, size_t start, size_t end) {
-  const Span *from = text->from.at;
-  return (Span){ from[start].start, from[end - 1].end };
+/* where bytes at .. end - 1 of a word came from */
+static Span origin(const Span *from, size_t start, size_t at, size_t end) {
+  return from ? (Span){ from[at].start, from[end - 1].end }
+              : (Span){ (int32_t)(start + at), (int32_t)(start + end) };
 }
 
 
 /* false, with nothing added, when the word has no pieces */
-static bool split_in_pieces(const WordPiece *w, const Normal *text,
-                            size_t start, size_t end, Tokens *out) {
+static bool split_in_pieces(const WordPiece *w, Bytes word, const Span *from,
+                            size_t start, Tokens *out) {
   size_t before = out->n;
-  for (size_t at = start, n; at < end; at += n) {
-    const Lexicon *pieces = at == start ? &w->first : &w->following;
-    Bytes rest = { (const uint8_t *)text->bytes.at + at, end - at };
+  for (size_t at = 0, n; at < word.n; at += n) {
+    const Lexicon *pieces = at == 0 ? &w->first : &w->following;
+    Bytes rest = { word.at + at, word.n - at };
     int32_t id = lexicon_longest(pieces, rest, &n);
     if (id == LEXICON_NONE) {
       out->n = before;
       return false;
     }
-    tokens_push(out, id, origin(text, at, at + n));
+    tokens_push(out, id, origin(from, start, at, at + n));
   }
   return true;
 }
 
 
-/* most words are in the vocabulary whole: that is asked first */
+void wordpiece_word(const WordPiece *w, Bytes word, const Span *from,
+                    size_t start, Tokens *out) {
+  if (is_too_long(w, word) || !split_in_pieces(w, word, from, start, out))
+    tokens_push(out, w->unknown, origin(from, start, 0, word.n));
+}
+
+
+/* the word of bytes start .. end - 1 of a normalised text */
 static void split_word(const WordPiece *w, const Normal *text, size_t start,
                        size_t end, Tokens *out) {
   Bytes word = { (const uint8_t *)text->bytes.at + start, end - start };
-  int32_t id = w->unknown;
-  if (!is_too_long(w, word)) {
-    int32_t whole = lexicon_find(&w->first, word);
-    if (whole != LEXICON_NONE) id = whole;
-    else if (split_in_pieces(w, text, start, end, out)) return;
-  }
-  tokens_push(out, id, origin(text, start, end));
+  wordpiece_word(w, word, (const Span *)text->from.at + start, 0, out);
 }
 
 

@@ -7,7 +7,8 @@
 #ifndef lunula_wordpiece_h
 #define lunula_wordpiece_h
 
-#include "../base/status.h"
+#include <assert.h>
+
 #include "lexicon.h"
 #include "normalise.h"
 
@@ -20,8 +21,18 @@ typedef struct Tokens {
   Buffer spans;  /* Span [n] */
 } Tokens;
 
-bool tokens_room(Tokens *t, size_t more);
-void tokens_push(Tokens *t, int32_t id, Span span);  /* with room for one */
+static inline bool tokens_room(Tokens *t, size_t more) {
+  return buffer_room(&t->ids, t->n + more, sizeof(int32_t)) &&
+         buffer_room(&t->spans, t->n + more, sizeof(Span));
+}
+
+/* with room for one */
+static inline void tokens_push(Tokens *t, int32_t id, Span span) {
+  assert(t->n < t->ids.capacity && t->n < t->spans.capacity);
+  ((int32_t *)t->ids.at)[t->n] = id;
+  ((Span *)t->spans.at)[t->n++] = span;
+}
+
 void tokens_free(Tokens *t);
 
 /* read only once made */
@@ -32,10 +43,16 @@ typedef struct WordPiece {
   size_t max_chars;     /* a longer word is unknown */
 } WordPiece;
 
-/* over the first `count` strings of `vocabulary`, which stays where it is */
-bool wordpiece_init(WordPiece *w, const Strings *vocabulary, size_t count,
-                    Bytes prefix, Error *e);
+/* with w->first there, of the strings up to `count`; false when there is no
+   memory */
+bool wordpiece_init(WordPiece *w, size_t count, Bytes prefix);
 void wordpiece_free(WordPiece *w);
+
+/* Adds the pieces of a word of 1 byte or more, to which there is room for as
+   many tokens as it has bytes. Of each byte, `from` [word.n] says where it came
+   from; NULL: from byte `start` of the text on, one by one. */
+void wordpiece_word(const WordPiece *w, Bytes word, const Span *from,
+                    size_t start, Tokens *out);
 
 /* Adds the pieces of the words in bytes start .. end - 1 of a normalised
    text, with their spans in the text that it was made from. False when there

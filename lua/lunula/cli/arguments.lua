@@ -4,6 +4,8 @@
 -- value=, default=, required=, hidden= }`). Options are long: `--name value` or
 -- `--name=value`. A boolean takes no value: `--name` turns it on, and one that
 -- is on by default is turned off by `--no-name`. `--` ends the options.
+-- `variants`, where there are some, are the modules of commands that a second
+-- word names.
 -- @module lunula.cli.arguments
 
 local arguments = {}
@@ -81,8 +83,8 @@ local function spelling(option)
     .. option.name
 end
 
-local function key_of(option)
-  return (option.name:gsub("-", "_"))
+local function key_of(name)
+  return (name:gsub("-", "_"))
 end
 
 -- Levenshtein's distance, two rows of its table at a time
@@ -150,7 +152,7 @@ local function take_option(command, values, words, i)
   local typed, inline = words[i]:match("^([^=]+)=(.*)$")
   typed = typed or words[i]
   local option = find_option(command, typed)
-  local key = key_of(option)
+  local key = key_of(option.name)
   if values[key] ~= nil then wrong("%s is given twice", typed) end
   values[key], i = take_value(option, inline, words, i)
   return i
@@ -191,7 +193,7 @@ end
 
 local function fill(command, values)
   for _, option in ipairs(command.options) do
-    local key = key_of(option)
+    local key = key_of(option.name)
     if values[key] == nil then
       if option.required then wrong("--%s is needed", option.name) end
       values[key] = option.default
@@ -212,6 +214,18 @@ function arguments.parse(command, words)
   place(command, values, plain)
   fill(command, values)
   return values
+end
+
+--- Refuses two options together of which one excludes the other.
+-- @tparam table values that a command was given
+-- @string one its name, as it is typed
+-- @string other
+-- @raise as `arguments.wrong`
+-- @usage arguments.one_of(values, "batch-size", "batch-tokens")
+function arguments.one_of(values, one, other)
+  if values[key_of(one)] ~= nil and values[key_of(other)] ~= nil then
+    wrong("--%s and --%s: give one of them", one, other)
+  end
 end
 
 --- How a command is called, in one line.

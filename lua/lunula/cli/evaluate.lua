@@ -1,8 +1,8 @@
 --- lunula evaluate: how a model does on labelled texts.
 -- @module lunula.cli.evaluate
 
-local fetch = require "lunula.cli.fetch"
 local json = require "lunula.cli.json"
+local model = require "lunula.cli.model"
 local output = require "lunula.cli.output"
 
 local evaluate = {
@@ -12,7 +12,7 @@ local evaluate = {
     { name = "MODEL", what = "folder that lunula train made" },
     { name = "F", what = "labelled texts: .csv, .tsv or .jsonl" },
   },
-  options = {
+  options = model.with_options {
     { name = "text", value = "COL", what = "column or field of the text" },
     { name = "label", value = "COL", what = "column or field of the label" },
     { name = "json", value = "FILE", what = "write the figures there" },
@@ -26,8 +26,7 @@ function evaluate.run(values)
   json.check_place(values.json)
   local rows = lunula.data.read(values.f,
     { text = values.text, label = values.label })
-  local model = lunula.classifier(fetch.model(values.model))
-  local report = lunula.evaluate(model, rows)
+  local report = lunula.evaluate(model.load(values), rows)
   output.line(tostring(report))
   output.flush()
   if values.json then json.write(values.json, report) end

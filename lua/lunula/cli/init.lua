@@ -26,6 +26,16 @@ local function load_command(name)
     arguments.closest(name, COMMANDS))
 end
 
+-- A command of two words, as `bench train`, which its first word names among
+-- its variants; and the words that are left for it.
+local function variant(command, words)
+  local name = (command.variants or {})[words[2]]
+  if not name then return command, words end
+  local rest = { words[1] .. " " .. words[2] }
+  for i = 3, #words do rest[#rest + 1] = words[i] end
+  return require("lunula.cli." .. name), rest
+end
+
 local function general_help()
   local lines = { "usage: lunula COMMAND ...", "",
     "Small encoders, fine-tuned on your own data.", "" }
@@ -52,6 +62,7 @@ local function dispatch(words)
       arguments.closest(name, { "--help", "--version" }))
   end
   local command = load_command(name)
+  command, words = variant(command, words)
   local values = arguments.parse(command, words)
   if values.help then return output.line(arguments.help(command)) end
   command.run(values)

@@ -14,11 +14,18 @@ local function check(ok, why, number)
   error("cannot write to standard output: " .. tostring(why), 0)
 end
 
---- Writes a line, or several.
+--- Writes a line.
 -- @string line with or without its end
 -- @raise when the disk is full; `output.CLOSED` when the reader has gone
 function output.line(line)
   check(io.stdout:write(line, line:sub(-1) == "\n" and "" or "\n"))
+end
+
+--- Writes several lines at once.
+-- @tparam {string,...} lines without their ends
+-- @raise as `output.line` does
+function output.lines(lines)
+  if #lines > 0 then output.line(table.concat(lines, "\n") .. "\n") end
 end
 
 --- Sends what was written on its way.

@@ -1,18 +1,21 @@
 --- The texts that `predict` and `tokenize` answer one by one: a stream, so
 -- that memory does not grow with the input and answers come as it goes on.
--- Several are answered together where they are there together; no text waits
--- for one that has not come yet, so that a program may write one to a pipe
--- and wait for its answer.
+-- Several are answered together where they are there together, few at first
+-- and more as it goes on; no text waits for one that has not come yet, so
+-- that a program may write one to a pipe and wait for its answer.
 -- @module lunula.cli.texts
 
+local core = require "lunula.core"
 local data = require "lunula.data"
 local output = require "lunula.cli.output"
-local files = require("lunula.core").io
+local progress = require "lunula.progress"
 local stdin = require "lunula.cli.stdin"
 
 local texts = {}
 
-local BATCH = 64  -- texts answered together at most
+-- texts answered together: at first, so that the first answers come soon, and
+-- at most; and the bytes from which on a text is the last of them
+local FIRST, MOST, FULL = 64, 1024, 2 ^ 18
 
 --- What commands that read texts are given beside the model.
 texts.positional = { name = "F", optional = true, what = "texts: .txt (one a "
@@ -25,12 +28,83 @@ texts.options = {
     .. "whatever the name says", choices = { "lines", "csv", "tsv", "jsonl" } },
 }
 
--- Where the texts come from, how errors call it, and how many may be answered
--- together: one of a pipe with a name, of which nobody tells whether more is
--- there.
-local function source_of(path, flush)
-  if path == nil or path == "-" then return stdin.new(flush), "stdin", BATCH end
-  return path, path, files.stat(path) == "other" and 1 or BATCH
+-- {======== sources ========
+
+local function open_file(path, given)
+  local format = given or data.format_of(path)
+  local file, why = io.open(path, "rb")
+  if not file then error(why, 0) end
+  local kind, size = core.io.stat(path)
+  return { input = file, name = path, format = format, kind = kind,
+    size = kind == "file" and size or nil }
+end
+
+-- Where the texts come from, in what format, and how errors call it; its size
+-- where that is known.
+local function open(values, flush)
+  local path = values.f
+  if path ~= nil and path ~= "-" then return open_file(path, values.format) end
+  return { input = stdin.new(flush), name = "stdin", format = values.format }
+end
+
+-- }========
+
+-- {======== windows ========
+
+local Window = {}
+Window.__index = Window
+
+local function new_window(answer)
+  return setmetatable({ answer = answer, size = FIRST, texts = {}, bytes = 0,
+    answered = 0, begun = core.system.monotonic(), bar = progress.new() },
+    Window)
+end
+
+-- Of a pipe with a name nobody tells whether more is there: a text at a time.
+local function read_from(self, source)
+  self.source = source
+  if source.kind == "other" then self.size, self.most = 1, 1 end
+end
+
+local function show(self)
+  local source = self.source
+  if not source.size then return end
+  self.bar:texts({ done = source.input:seek "cur", total = source.size,
+    texts = self.answered,
+    seconds = core.system.monotonic() - self.begun })
+end
+
+-- Answers the texts that wait.
+function Window:flush()
+  local asked = self.texts
+  self.texts, self.bytes = {}, 0
+  if #asked == 0 then return end
+  local lines = self.answer(asked)
+  self.bar:clear()
+  output.lines(lines)
+  output.flush()
+  self.answered = self.answered + #asked
+  show(self)
+end
+
+-- A text more, and the answers of all when the window is full.
+function Window:add(text)
+  self.texts[#self.texts + 1] = text
+  self.bytes = self.bytes + #text
+  if #self.texts < self.size and self.bytes < FULL then return end
+  self:flush()
+  self.size = math.min(2 * self.size, self.most or MOST)
+end
+
+-- }========
+
+local function read(window, values)
+  local source = open(values, function() window:flush() end)
+  read_from(window, source)
+  for row in data.rows(source.input, { text = values.text, label = false,
+    format = source.format, empty = true, name = source.name }) do
+    window:add(row.text)
+  end
 end
 
 --- Answers each text of the input with a line.
@@ -39,24 +113,12 @@ end
 -- @raise what reading raises, with file and line, once all texts before it
 --   have their answers
 function texts.answer(values, answer)
-  local batch = {}
-  local function flush()
-    local asked = batch
-    batch = {}
-    if #asked == 0 then return end
-    for _, line in ipairs(answer(asked)) do output.line(line) end
-    output.flush()
-  end
-  local source, name, size = source_of(values.f, flush)
-  local ok, why = pcall(function()
-    for row in data.rows(source, { text = values.text, label = false,
-      format = values.format, empty = true, name = name }) do
-      batch[#batch + 1] = row.text
-      if #batch == size then flush() end
-    end
+  local window = new_window(answer)
+  window.bar:during(function()
+    local ok, why = pcall(read, window, values)
+    window:flush()
+    if not ok then error(why, 0) end
   end)
-  flush()
-  if not ok then error(why, 0) end
 end
 
 return texts

@@ -149,9 +149,8 @@ local function summary(lunula, values, result, report)
 end
 
 local function refuse_what_excludes(values)
-  if values.batch_size and values.batch_tokens then
-    arguments.wrong("--batch-size and --batch-tokens: give one of them")
-  elseif values.group_by_length and not values.shuffle then
+  arguments.one_of(values, "batch-size", "batch-tokens")
+  if values.group_by_length and not values.shuffle then
     arguments.wrong("--group-by-length and --no-shuffle: give one of them")
   end
 end

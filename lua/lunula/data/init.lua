@@ -122,7 +122,12 @@ local READERS = {
   mixed = function(input, options) return line_rows(input, options, true) end,
 }
 
-local function format_of(path)
+--- The format that the name of a file tells.
+-- @string path
+-- @treturn string "csv", "tsv", "jsonl" or "lines"
+-- @raise when the extension is none of those that are known
+-- @usage data.format_of "reviews.csv"  --> csv
+function data.format_of(path)
   local extension = path:match("%.([^./]+)$") or ""
   return EXTENSIONS[extension:lower()] or error(path .. ": what is it? "
     .. "name it .csv, .tsv, .jsonl or .txt, or give a format", 0)
@@ -159,7 +164,7 @@ local function resolve(source, options)
     error("data: expected a path or an open file, got "
       .. (io.type(source) or type(source)), 0)
   end
-  local format = options.format or format_of(source)
+  local format = options.format or data.format_of(source)
   return opened(source), format, true
 end
 

@@ -5,6 +5,7 @@
 -- every field that is used was checked; each error names file and field.
 -- @module lunula.tokenizer.reader
 
+local core_vocabulary = require("lunula.core").vocabulary
 local json = require "lunula.json"
 
 local reader = {}
@@ -96,29 +97,50 @@ local function tokens_by_id(doc, field, ids)
   return tokens
 end
 
-local function tokens_by_line(path, text)
-  local tokens, line_of = {}, {}
-  if text ~= "" and text:sub(-1) ~= "\n" then text = text .. "\n" end
-  for line in text:gmatch "(.-)\r?\n" do
-    local n = #tokens + 1
-    if line_of[line] then
-      error(("%s:%d: token '%s' was on line %d"):format(path, n, line,
-        line_of[line]), 0)
-    end
-    tokens[n], line_of[line] = line, n
+-- What stands for the vocabulary in the rest of a tokenizer.json.
+local CUT_OUT = -1
+
+-- The vocabulary of a tokenizer.json, and its root without. It is nearly all
+-- of the file, so that the core reads it where it is written as the library
+-- writes it; JSON proper is what has one value where it was cut out, at its
+-- place. Nothing where that is not so: then all is for the parser.
+local function cut_vocabulary(text)
+  local _, at = text:find '"vocab"%s*:%s*{'
+  if not at then return end
+  local vocabulary, behind = core_vocabulary.json(text, at)
+  if not vocabulary then return end
+  local ok, root = pcall(json.values,
+    text:sub(1, at - 1) .. CUT_OUT .. text:sub(behind), "")
+  if ok and lookup(root, "model.vocab") == CUT_OUT then
+    return vocabulary, root
   end
-  return tokens
 end
 
-local function ids_of(tokens)
-  local ids = {}
-  for i, token in ipairs(tokens) do ids[token] = i - 1 end
-  return ids
+-- the vocabulary and the other fields of a tokenizer.json
+local function read_json(dir, files)
+  local path = dir .. "/tokenizer.json"
+  local vocabulary, root = cut_vocabulary(files["tokenizer.json"])
+  if vocabulary then return vocabulary, { path = path, root = root } end
+  local doc = document(dir, files, "tokenizer.json")
+  expect_type(doc, "model", "WordPiece")
+  return core_vocabulary.list(tokens_by_id(doc, "model.vocab",
+    get(doc, "model.vocab", "table"))), doc
+end
+
+local function read_lines(path, text)
+  local ok, vocabulary = pcall(core_vocabulary.lines, text)
+  if not ok then error(path .. ":" .. vocabulary, 0) end
+  return vocabulary
+end
+
+-- the id of a token, the added ones included, or nil
+local function id_of(settings, token)
+  return settings.added_ids[token] or settings.core.vocabulary:id(token)
 end
 
 -- the id of a token that must be in the vocabulary
 local function require_id(settings, doc, field, token)
-  local id = settings.ids[token]
+  local id = id_of(settings, token)
   if not id then fail(doc, field, "'%s' is not in the vocabulary", token) end
   return id
 end
@@ -128,7 +150,8 @@ end
 -- one added token: known by its id in the vocabulary, or the next behind it
 local function add_token(settings, doc, field, token)
   local core, content = settings.core, token.content
-  local known = settings.ids[content] or #core.tokens
+  local next_id = core.vocabulary:count() + #core.beyond
+  local known = id_of(settings, content) or next_id
   if token.id ~= known then
     fail(doc, field, "token '%s' has id %s, expected %d", content,
       shown(token.id), known)
@@ -137,7 +160,9 @@ local function add_token(settings, doc, field, token)
     fail(doc, field, "token '%s' holds U+FFFD, which stands for invalid "
       .. "bytes: not supported", content)
   end
-  core.tokens[known + 1], settings.ids[content] = content, known
+  if known == next_id then
+    core.beyond[#core.beyond + 1], settings.added_ids[content] = content, known
+  end
   if token.special then settings.special[known] = true end
   if content ~= "" then core.added[#core.added + 1] = token end
 end
@@ -170,6 +195,12 @@ local function bert_template(cls, sep, paired)
   return parts
 end
 
+local function has_id(settings, id)
+  local core = settings.core
+  return type(id) == "number" and id % 1 == 0 and id >= 0
+    and id < core.vocabulary:count() + #core.beyond
+end
+
 local function add_special_parts(parts, settings, doc, part, field)
   local name = get(part, "SpecialToken.id", "string")
   local kind = get_integer(part, "SpecialToken.type_id", 0)
@@ -179,7 +210,7 @@ local function add_special_parts(parts, settings, doc, part, field)
     fail(doc, field, "'%s' is not in special_tokens", name)
   end
   for _, id in ipairs(get(special, "ids", "table")) do
-    if type(id) ~= "number" or not settings.core.tokens[id + 1] then
+    if not has_id(settings, id) then
       fail(doc, "post_processor.special_tokens",
         "'%s' has id %s, which no token has", name, shown(id))
     end
@@ -257,9 +288,6 @@ end
 
 local function read_model(core, doc)
   expect_type(doc, "model", "WordPiece")
-  core.tokens =
-    tokens_by_id(doc, "model.vocab", get(doc, "model.vocab", "table"))
-  core.model_count = #core.tokens
   core.continuing_subword_prefix =
     get(doc, "model.continuing_subword_prefix", "string", "##")
   core.max_input_chars_per_word =
@@ -275,10 +303,11 @@ local function read_decoder(settings, doc)
   }
 end
 
-local function read_tokenizer_json(settings, doc)
+local function read_tokenizer_json(settings, dir, files)
   local core = settings.core
+  local vocabulary, doc = read_json(dir, files)
+  core.vocabulary = vocabulary
   read_model(core, doc)
-  settings.ids = get(doc, "model.vocab", "table")
   core.unk_id = require_id(settings, doc, "model.unk_token",
     get(doc, "model.unk_token", "string", "[UNK]"))
   for _, given in ipairs(get(doc, "added_tokens", "table", {})) do
@@ -327,7 +356,7 @@ local function add_special_names(settings, config, map)
   end
   for _, name in ipairs(SPECIAL_NAMES) do
     local content = special_name(config, map, name)
-    local id = settings.ids[content]
+    local id = id_of(settings, content)
     if id and not listed[content] then
       add_token(settings, config, name .. "_token", {
         id = id, content = content, special = true, single_word = false,
@@ -340,9 +369,7 @@ end
 
 local function read_vocab_txt(settings, path, text, config, map)
   local core = settings.core
-  core.tokens = tokens_by_line(path, text)
-  core.model_count = #core.tokens
-  settings.ids = ids_of(core.tokens)
+  core.vocabulary = read_lines(path, text)
   core.continuing_subword_prefix = "##"
   core.max_input_chars_per_word = 100
   core.clean_text = true
@@ -381,20 +408,23 @@ end
 -- @treturn table with
 --
 --  * `core`: what lunula.core.tokenizer takes
---  * `ids`: id of each token
+--  * `added_ids`: the ids of the tokens that the vocabulary lacks
 --  * `special`: set of the ids that are not text
 --  * `names`: the special tokens by what they are for (`cls`, `sep`, ...)
 --  * `decoder`: `{ prefix =, cleanup = }`, or nil
 --  * `max_length`: `model_max_length` of tokenizer_config.json, at most 512
 -- @raise when a file is missing, broken or asks for what is not supported
 -- @usage local settings = reader.read(dir, checkpoint.tokenizer_files(dir))
--- print(#settings.core.tokens)
+-- print(settings.core.vocabulary:count())
 function reader.read(dir, files)
   local config = document(dir, files, "tokenizer_config.json")
   local map = document(dir, files, "special_tokens_map.json")
-  local settings = { core = { added = {} }, special = {}, names = {} }
+  local settings = {
+    core = { added = {}, beyond = {} }, added_ids = {}, special = {},
+    names = {},
+  }
   if files["tokenizer.json"] then
-    read_tokenizer_json(settings, document(dir, files, "tokenizer.json"))
+    read_tokenizer_json(settings, dir, files)
   elseif files["vocab.txt"] then
     read_vocab_txt(settings, dir .. "/vocab.txt", files["vocab.txt"], config,
       map)

@@ -153,7 +153,8 @@ function plan.make(model, rows, o)
   end
   local classes = labels.classes(rows, model.labels, "train")
   if o.max_length then model:set_max_length(o.max_length) end
-  local tokens = encoded.new(model.tokenizer, rows, model.max_length, "train")
+  local tokens = encoded.new(model.tokenizer, rows, model.max_length, "train",
+    { count_truncated = true })
   local groups = grouper(o, tokens.lengths)
   local steps = count_steps(o, groups)
   return {
