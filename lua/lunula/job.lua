@@ -74,7 +74,8 @@ function Job:wait(seconds)
   return self.core:wait(seconds)
 end
 
---- What `predict` would have given for the texts, to the bit.
+--- What `predict` gives for the same texts, to the bit; but "fp32" packs its
+-- weights once it has read a thousand tokens, which may change the last bit.
 -- Waits until the job is done.
 -- @treturn table a prediction, or an array of them, as texts were given
 -- @raise when it failed, or was cancelled
