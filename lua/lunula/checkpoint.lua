@@ -43,6 +43,9 @@ checkpoint.TOKENIZER_FILES = {
   "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
 }
 
+--- The version of the format that `lunula.quantize` writes.
+checkpoint.QUANTIZED = 1
+
 local function check(ok, why)
   if not ok then error(why, 0) end
   return ok
@@ -170,12 +173,26 @@ function checkpoint.tokenizer_files(dir)
   return files
 end
 
+-- whether weights are in 8 bits, as lunula.quantize writes them
+local function is_quantized(config, dir)
+  local q = config.quantization_config
+  if q == nil or q == json.null then return false end
+  local how = type(q) == "table" and tostring(q.quant_method) or "?"
+  check(how == "lunula", ("%s/%s: quantized by '%s', which lunula can't read")
+    :format(dir, CONFIG, how))
+  check(q.version == checkpoint.QUANTIZED, ("%s/%s: quantized by version %s "
+    .. "of lunula's format, this reads %d"):format(dir, CONFIG,
+    tostring(q.version), checkpoint.QUANTIZED))
+  return true
+end
+
 local function read_once(dir)
   local config = read_config(dir)
+  local quantized = is_quantized(config, dir)
   local weights = read_weights(dir)
   return {
     dir = dir, config = config, tensors = weights.tensors,
-    bytes = weights.bytes,
+    bytes = weights.bytes, quantized = quantized,
     metadata = weights.metadata, files = checkpoint.tokenizer_files(dir),
   }
 end
@@ -193,6 +210,7 @@ end
 -- Read while another program saves, it is one model or the other, never a mix.
 -- @string dir
 -- @treturn table `dir`; `config` (config.json, null as `json.null`);
+--   `quantized`, whether weights are in 8 bits (see `lunula.quantize`);
 --   `tensors` and `bytes` by name and `metadata` (see `safetensors.read`);
 --   `files`, the tokenizer's files as strings by name
 -- @raise `PATH: what is wrong` when something is missing or not valid

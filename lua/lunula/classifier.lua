@@ -230,8 +230,15 @@ local function classifier(name_or_dir, given)
   local o = options.check(given, KNOWN, "classifier")
   check.integer(o.seed, "classifier: seed")
   if o.dropout then check.number(o.dropout, "dropout", check.PROBABILITY) end
-  local dir = hub.resolve(name_or_dir)
-  local saved = checkpoint.read(dir)
+  return Classifier.from(checkpoint.read(hub.resolve(name_or_dir)), o)
+end
+
+--- A classifier of what `checkpoint.read` gave.
+-- @tparam table saved
+-- @tparam table o options that `classifier` has checked
+-- @treturn classifier
+-- @raise as `classifier`
+function Classifier.from(saved, o)
   local self = setmetatable({
     saved = saved, given = o, config = config_of_folder(saved),
     tokenizer = tokenizer.from(saved),
@@ -239,8 +246,8 @@ local function classifier(name_or_dir, given)
     precision = precision_of(o.precision, saved),
     queue = job.queue(o.queue_capacity, "classifier"),
   }, Classifier)
-  self.pooling = pooling_of(self, o.pooling, dir)
-  self:set_max_length(o.max_length or default_max_length(self, dir))
+  self.pooling = pooling_of(self, o.pooling, saved.dir)
+  self:set_max_length(o.max_length or default_max_length(self, saved.dir))
   local made = engine.of_saved(self, saved)
   if made then self.answering = { core = made } else make_layers(self) end
   return self
@@ -418,9 +425,11 @@ end
 
 -- {======== saving ========
 
-local function config_of(self)
+--- The config that the classifier is saved with.
+-- @treturn table for config.json
+function Classifier:saved_config()
   local config, id2label, label2id = {}, {}, {}
-  for name, value in pairs(self.encoder.config) do config[name] = value end
+  for name, value in pairs(self.config) do config[name] = value end
   for i, label in ipairs(self.labels) do
     id2label[tostring(i - 1)], label2id[label] = label, i - 1
   end
@@ -430,11 +439,17 @@ local function config_of(self)
   config.torch_dtype = "float32"
   config.id2label, config.label2id = id2label, label2id
   config.num_labels = #self.labels
+  config.classifier_pooling = self.pooling ~= "pooler" and self.pooling or nil
+  config.classifier_max_length = self.max_length
+  return config
+end
+
+-- with the dropout that it learns with
+local function trained_config(self)
+  local config = self:saved_config()
   config.hidden_dropout_prob = self.encoder.hidden_dropout
   config.attention_probs_dropout_prob = self.encoder.attention_dropout
   config.classifier_dropout = self.dropout.p
-  config.classifier_pooling = self.pooling ~= "pooler" and self.pooling or nil
-  config.classifier_max_length = self.max_length
   return config
 end
 
@@ -447,7 +462,7 @@ function Classifier:save(dir)
   check.path(dir, "save")
   local tensors = {}
   for _, p in ipairs(self:parameters()) do tensors[p.name] = p.tensor end
-  checkpoint.write(dir, { config = config_of(self), tensors = tensors,
+  checkpoint.write(dir, { config = trained_config(self), tensors = tensors,
     files = self.tokenizer.files })
 end
 
@@ -459,4 +474,6 @@ function Classifier:__tostring()
     counted(self.labels), encoder.described(self.config), self.max_length)
 end
 
-return classifier
+return setmetatable({ from = Classifier.from }, {
+  __call = function(_, ...) return classifier(...) end,
+})

@@ -194,6 +194,10 @@ function encoder.from(saved, opts)
   local o = options.check(opts, { seed = 0 }, "encoder.from")
   check.table(saved, "encoder.from")
   local place = saved.dir and saved.dir .. "/" or ""
+  if saved.quantized then
+    error(place .. "config.json: a quantized model can't be trained; "
+      .. "lunula.classifier answers with it", 0)
+  end
   local self = bare(saved.config, place .. "config.json")
   local tensors = by_plain_name(saved.tensors)
   take(self, tensors, place .. "model.safetensors")

@@ -55,10 +55,26 @@ local function live_tensors(model, copied)
   return tensors
 end
 
-local function make(model, tensors, quantized)
+--- The float32 tensors of a classifier as they are now.
+-- @tparam classifier model
+-- @treturn table by the names that `core.model` takes
+function engine.float_tensors(model)
+  local saved = rawget(model, "saved")
+  return saved and engine.tensors(saved, model.pooling) or live_tensors(model)
+end
+
+--- Makes an engine.
+-- @tparam classifier model whose `config`, `pooling`, `labels` and `tokenizer`
+--   it has
+-- @tparam table tensors by the names that `core.model` takes
+-- @string precision
+-- @bool[opt=false] packed whether linear layers are given in 8 bits
+-- @treturn userdata core.model
+-- @raise when a tensor is missing or has another shape
+function engine.make(model, tensors, precision, packed)
   return core.model(model.config, {
-    precision = model.precision, pooling = model.pooling,
-    labels = #model.labels, packed = quantized or false, tensors = tensors,
+    precision = precision, pooling = model.pooling,
+    labels = #model.labels, packed = packed or false, tensors = tensors,
     tokenizer = model.tokenizer.core,
   })
 end
@@ -71,7 +87,8 @@ end
 function engine.of_saved(model, saved)
   local tensors = engine.tensors(saved, model.pooling)
   if not tensors then return nil end
-  local ok, made = pcall(make, model, tensors, saved.quantized)
+  local ok, made = pcall(engine.make, model, tensors, model.precision,
+    saved.quantized)
   if not ok then
     error(("%s/model.safetensors: %s"):format(saved.dir, made), 0)
   end
@@ -111,8 +128,8 @@ function engine.of_layers(model, last, lasting)
     and (last.lasting or not lasting) then
     return last
   end
-  return { core = make(model, live_tensors(model, lasting), false),
-    version = version, lasting = lasting }
+  return { core = engine.make(model, live_tensors(model, lasting),
+    model.precision), version = version, lasting = lasting }
 end
 
 return engine

@@ -11,8 +11,8 @@
 --
 -- Its fields are modules, each loaded when it is first used: `baseline`,
 -- `batches`, `checkpoint`, `classifier`, `core`, `data`, `encoder`,
--- `evaluate`, `hub`, `metrics`, `nn`, `optim`, `progress`, `schedule`, `split`,
--- `tensor`, `tokenizer`, `train`, `windows`.
+-- `evaluate`, `hub`, `metrics`, `nn`, `optim`, `progress`, `quantize`,
+-- `schedule`, `split`, `tensor`, `tokenizer`, `train`, `windows`.
 -- @module lunula
 
 local lunula = {}
@@ -23,7 +23,7 @@ lunula.version = "0.1.0"
 local FIELDS = {
   "baseline", "batches", "checkpoint", "classifier", "core", "data",
   "encoder", "evaluate", "hub", "metrics", "nn", "optim", "progress",
-  "schedule", "split", "tensor", "tokenizer", "train", "windows",
+  "quantize", "schedule", "split", "tensor", "tokenizer", "train", "windows",
 }
 
 local MODULE = {}

@@ -18,7 +18,8 @@ local safetensors = {}
 local HEADER_DEPTH = 3       -- the header, an entry, its shape
 local EXACT = 2 ^ 53         -- above it doubles skip integers
 local MAX_DIMS = 8
-local ALIGNMENT = 8
+local LENGTH_BYTES = 8
+local ALIGNMENT = 64         -- of the data: what is packed begins on a line
 local METADATA = "__metadata__"
 
 -- bits of every type that the format knows
@@ -36,12 +37,16 @@ local READABLE = {
   F32 = true, I32 = true, I64 = true, F16 = true, BF16 = true, F64 = true,
 }
 
--- what is written, the wider alignment first, as the reference orders it
+-- what is written, the wider alignment first, as the reference orders it;
+-- before all, what is packed in lines
 local STORED = {
+  packed = { name = "I8", bytes = 1, rank = 0 },
   int64 = { name = "I64", bytes = 8, rank = 1 },
   float32 = { name = "F32", bytes = 4, rank = 2 },
   int32 = { name = "I32", bytes = 4, rank = 3 },
+  bytes = { name = "I8", bytes = 1, rank = 4 },
 }
+local LINE = 64  -- bytes
 
 -- {======== reading: what the header says ========
 
@@ -290,21 +295,31 @@ local function is_tensor(x)
   return type(x) == "userdata" and getmetatable(x) == "lunula.tensor"
 end
 
-local function check_written(path, name, tensor)
+local function is_bytes(x)
+  return type(x) == "table" and type(x.bytes) == "string"
+    and type(x.shape) == "table"
+end
+
+local function check_written(path, name, value)
   if type(name) ~= "string" or name == METADATA
     or json.utf8(name) ~= name then
     fail(path, "%s can't be the name of a tensor", shown(tostring(name)))
-  elseif not is_tensor(tensor) then
-    fail(path, "%s: expected a tensor, got %s", shown(name), type(tensor))
+  elseif not is_tensor(value) and not is_bytes(value) then
+    fail(path, "%s: expected a tensor, got %s", shown(name), type(value))
   end
+end
+
+local function stored_of(value)
+  if is_tensor(value) then return STORED[value:dtype()] end
+  return #value.bytes % LINE == 0 and STORED.packed or STORED.bytes
 end
 
 local function written_names(path, tensors)
   local names, rank = {}, {}
-  for name, tensor in pairs(tensors) do
-    check_written(path, name, tensor)
+  for name, value in pairs(tensors) do
+    check_written(path, name, value)
     names[#names + 1] = name
-    rank[name] = STORED[tensor:dtype()].rank
+    rank[name] = stored_of(value).rank
   end
   table.sort(names, function(a, b)
     if rank[a] ~= rank[b] then return rank[a] < rank[b] end
@@ -314,8 +329,9 @@ local function written_names(path, tensors)
 end
 
 -- an entry that begins at byte `at` of the data, and where it ends
-local function entry_text(name, tensor, at)
-  local stored, shape = STORED[tensor:dtype()], tensor:shape()
+local function entry_text(name, value, at)
+  local stored = stored_of(value)
+  local shape = is_tensor(value) and value:shape() or value.shape
   local last, sizes = at + stored.bytes, {}
   for i, size in ipairs(shape) do
     last = at + (last - at) * size
@@ -334,7 +350,7 @@ local function header_text(names, tensors, metadata)
     parts[#parts + 1], at = entry_text(name, tensors[name], at)
   end
   local text = "{" .. table.concat(parts, ",") .. "}"
-  return text .. (" "):rep(-#text % ALIGNMENT)
+  return text .. (" "):rep(-(#text + LENGTH_BYTES) % ALIGNMENT)
 end
 
 local function little_endian_64(n)
@@ -349,7 +365,8 @@ end
 --- Writes a file, whole or not at all: a failure leaves the old one.
 -- Views are written by value. No second copy of the tensors is made.
 -- @string path
--- @tab tensors by name
+-- @tab tensors by name; numbers of 8 bits are a table `{ bytes = string, shape =
+--   {int,...} }`
 -- @tab[opt] metadata strings by name; transformers wants `format = "pt"`
 -- @raise `PATH: why`, such as a full disk
 -- @usage
@@ -359,7 +376,10 @@ function safetensors.write(path, tensors, metadata)
   local names = written_names(path, tensors)
   local header = header_text(names, tensors, metadata)
   local pieces = { little_endian_64(#header) .. header }
-  for i, name in ipairs(names) do pieces[i + 1] = tensors[name] end
+  for i, name in ipairs(names) do
+    local value = tensors[name]
+    pieces[i + 1] = is_tensor(value) and value or value.bytes
+  end
   core.io.write(path, pieces)
 end
 

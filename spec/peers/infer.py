@@ -48,8 +48,7 @@ def read(path):
 
 def load_pytorch(folder):
     from transformers import AutoModelForSequenceClassification
-    return AutoModelForSequenceClassification.from_pretrained(
-        folder, num_labels=2).eval()
+    return AutoModelForSequenceClassification.from_pretrained(folder).eval()
 
 
 def export(options):

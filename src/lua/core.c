@@ -9,6 +9,7 @@
 
 static const luaL_Reg openers[] = {
   {"adamw", adamw_open},
+  {"bytes", bytes_open},
   {"clock", clock_open},
   {"config", config_open},
   {"encoder", encoder_open},
@@ -20,6 +21,7 @@ static const luaL_Reg openers[] = {
   {"jobs", jobs_open},
   {"kernels", kernels_open},
   {"model", model_open},
+  {"quantise", quantise_open},
   {"recording", state_open},
   {"rng", rng_open},
   {"share", share_open},

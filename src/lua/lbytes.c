@@ -4,6 +4,11 @@
 #include "lunula.h"
 #include "lbytes.h"
 
+#include <string.h>
+
+#include "../base/mem.h"
+#include "lstate.h"
+
 #define BYTES  "lunula.bytes"
 
 
@@ -18,6 +23,28 @@ Storage **lbytes_slot(lua_State *L) {
 Storage *lbytes_test(lua_State *L, int arg) {
   Storage **slot = (Storage **)luaL_testudata(L, arg, BYTES);
   return slot != NULL ? *slot : NULL;
+}
+
+
+static void release_copy(Storage *s) {
+  mem_free(s->data);
+}
+
+
+/* bytes(string): a copy of it, as bytes */
+static int l_bytes(lua_State *L) {
+  size_t n;
+  const char *from = luaL_checklstring(L, 1, &n);
+  Storage **slot = lbytes_slot(L);
+  void *copy = mem_alloc(n);
+  if (copy != NULL) *slot = storage_wrap(copy, n, release_copy, NULL);
+  if (*slot == NULL) {
+    mem_free(copy);
+    return luaL_error(L, "not enough memory");
+  }
+  if (n > 0) memcpy(copy, from, n);
+  lstate_pressure(L, n);
+  return 1;
 }
 
 
@@ -47,6 +74,8 @@ static const luaL_Reg metameth[] = {
 };
 
 
-void bytes_open(lua_State *L) {
+int bytes_open(lua_State *L) {
   compat_newtype(L, BYTES, meth, metameth);
+  lua_pushcfunction(L, l_bytes);
+  return 1;
 }

@@ -367,7 +367,6 @@ static const luaL_Reg none[] = {
 
 
 int io_open(lua_State *L) {
-  bytes_open(L);
   compat_newtype(L, MAPPED, mapped_meth, mapped_metameth);
   compat_newtype(L, ATOMIC, none, atomic_metameth);
   compat_newtype(L, LISTING, none, listing_metameth);

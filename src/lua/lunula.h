@@ -16,7 +16,7 @@ __attribute__((visibility("default")))
 int luaopen_lunula_core(lua_State *L);
 
 int adamw_open(lua_State *L);      /* ladamw.c */
-void bytes_open(lua_State *L);      /* lbytes.c */
+int bytes_open(lua_State *L);       /* lbytes.c */
 int clock_open(lua_State *L);      /* lbench.c */
 int config_open(lua_State *L);      /* lmodel.c */
 int encoder_open(lua_State *L);    /* lencoder.c */
@@ -29,6 +29,7 @@ int model_open(lua_State *L);       /* lmodel.c; after tensor_open */
 int ops_open(lua_State *L);        /* lops.c; after tensor_open */
 int peak_open(lua_State *L);       /* lbench.c */
 int pooling_open(lua_State *L);    /* lencoder.c */
+int quantise_open(lua_State *L);    /* lmodel.c; after tensor_open */
 int rng_open(lua_State *L);        /* lrng.c */
 int share_open(lua_State *L);      /* lshare.c; after model_open */
 int state_open(lua_State *L);      /* lstate.c */

@@ -89,25 +89,23 @@ static void quantise(Builder *b, Weights *w, const LinearParts *l) {
 }
 
 
-static void set_int8(Builder *b, Weights *w, const LinearParts *l,
-                     bool activates) {
+static void set_int8(Builder *b, Weights *w, const LinearParts *l) {
   if (b->parts->packed)
     w->int8 = (Int8Weight){ keep(b, &l->panels), keep(b, &l->scale),
                             keep(b, &l->sums), NULL, w->out, w->in };
   else
     quantise(b, w, l);
-  if (!activates) w->int8.bias = w->bias;
+  w->int8.bias = w->bias;
 }
 
 
-/* activates: an activation follows, which adds the bias */
 static void set_linear(Builder *b, Weights *w, const LinearParts *l,
-                       int parts, int64_t out, int64_t in, bool activates) {
+                       int parts, int64_t out, int64_t in) {
   *w = (Weights){ .form = b->parts->form, .out = out, .in = in,
                   .parts = parts };
   w->bias = fused_bias(b, l, w);
   if (w->form == FORM_BF16) set_bf16(b, w, l);
-  if (w->form == FORM_INT8) set_int8(b, w, l, activates);
+  if (w->form == FORM_INT8) set_int8(b, w, l);
   for (int i = 0; w->form == FORM_FP32 && i < parts; i++)
     w->part[i] = keep(b, &l[i].weight);
 }
@@ -135,12 +133,10 @@ static Norm norm_of(Builder *b, const NormParts *n) {
 static void set_layer(Builder *b, NetworkLayer *l, const LayerParts *p) {
   const EncoderConfig *c = &b->parts->config;
   int64_t hidden = c->hidden_size, inner = c->intermediate_size;
-  set_linear(b, &l->qkv, p->qkv, MOST_PARTS, MOST_PARTS * hidden, hidden,
-             false);
-  set_linear(b, &l->attention_output, &p->attention_output, 1, hidden, hidden,
-             false);
-  set_linear(b, &l->intermediate, &p->intermediate, 1, inner, hidden, true);
-  set_linear(b, &l->output, &p->output, 1, hidden, inner, false);
+  set_linear(b, &l->qkv, p->qkv, MOST_PARTS, MOST_PARTS * hidden, hidden);
+  set_linear(b, &l->attention_output, &p->attention_output, 1, hidden, hidden);
+  set_linear(b, &l->intermediate, &p->intermediate, 1, inner, hidden);
+  set_linear(b, &l->output, &p->output, 1, hidden, inner);
   l->attention_norm = norm_of(b, &p->attention_norm);
   l->output_norm = norm_of(b, &p->output_norm);
 }
@@ -167,7 +163,7 @@ static void set_network(Builder *b) {
     set_layer(b, &n->layer[i], &p->layer[i]);
   if (p->pooling == MODEL_POOLER)
     set_linear(b, &n->pooler, &p->pooler, 1, p->config.hidden_size,
-               p->config.hidden_size, false);
+               p->config.hidden_size);
   if (p->labels > 0) set_head(b, &n->head);
 }
 

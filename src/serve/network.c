@@ -75,6 +75,10 @@ typedef struct ActivateJob {
 static void activate(void *ctx, Piece p) {
   const ActivateJob *j = ctx;
   float *u = j->u + p.row * j->out->width + p.column;
+  if (j->out->form == FORM_INT8) {
+    int8_activate(j->act, &j->out->int8, p.row, p.rows, u, j->out->width);
+    return;
+  }
   for (int64_t i = 0; i < p.rows; i++, u += j->out->width) {
     row_kernels()->activate(j->act, u, u, j->bias + p.column, 1, p.columns);
     activations_take(j->out, (Piece){ p.row + i, 1, p.column, p.columns }, u,

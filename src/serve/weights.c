@@ -148,7 +148,7 @@ void weights_product(const Weights *w, Outputs o, float *y,
 
 
 const float *weights_bias(const Weights *w, Outputs o) {
-  return w->int8.bias != NULL ? NULL : w->bias + o.first;
+  return w->form == FORM_INT8 ? NULL : w->bias + o.first;
 }
 
 /* }======== */

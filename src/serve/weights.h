@@ -37,7 +37,7 @@ typedef struct Weights {
   const float *part[MOST_PARTS];  /* [out / parts, in], FORM_FP32 */
   const float *bias;              /* [out] */
   const uint32_t *panels;         /* FORM_BF16; FORM_FP32: NULL at first */
-  Int8Weight int8;                /* with the bias; FORM_INT8 */
+  Int8Weight int8;                /* FORM_INT8; adds the bias itself */
 } Weights;
 
 /* [rows, width] as the next product reads them, and float32 for whoever adds

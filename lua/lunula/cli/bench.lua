@@ -10,6 +10,7 @@ local progress = require "lunula.progress"
 local sentences = require "lunula.bench.sentences"
 
 local PRECISIONS = { "fp32", "bf16", "int8" }
+local QUANTIZED = { "int8" }  -- those of a folder that lunula quantize made
 local TEXTS = 512       -- measured with
 local READ = 20000      -- rows of --data from all over which they are taken
 local STARTS = 5        -- fresh processes, of which the median counts
@@ -60,17 +61,21 @@ local function texts_of(lunula, values)
   return spread(rows)
 end
 
--- An encoder costs what a classifier of two labels on it does.
-local function labels_for(lunula, folder)
+-- What all processes are told; and the precisions that the model has. An
+-- encoder costs what a classifier of two labels on it does.
+local function base_of(lunula, values)
+  local folder = fetch.model(values.model)
   local saved = lunula.checkpoint.read(folder)
-  if saved.tensors["classifier.weight"] then return nil end
-  return { "0", "1" }
+  return {
+    model = folder, texts = texts_of(lunula, values),
+    labels = not saved.tensors["classifier.weight"] and { "0", "1" } or nil,
+  }, saved.quantized and QUANTIZED or PRECISIONS
 end
 
-local function configurations(values)
+local function configurations(values, precisions)
   local all, list = values.threads or core.threads(), {}
   for _, precision in ipairs(values.precision and { values.precision }
-      or PRECISIONS) do
+      or precisions) do
     for _, threads in ipairs(all > 1 and { 1, all } or { 1 }) do
       list[#list + 1] = { precision = precision, threads = threads }
     end
@@ -105,8 +110,8 @@ local function starts(base)
   return median(loads), median(firsts)
 end
 
-local function measure(base, values, bar)
-  local list, figures = configurations(values), { results = {} }
+local function measure(base, list, values, bar)
+  local figures = { results = {} }
   bar:part(1, #list + 1, "starting")
   figures.load_ms, figures.first_answer_ms = starts(base)
   for i, c in ipairs(list) do
@@ -169,13 +174,11 @@ end
 function bench.run(values)
   local lunula = require "lunula"
   json.check_place(values.json)
-  local texts = texts_of(lunula, values)
-  local folder = fetch.model(values.model)
-  local base = { model = folder, labels = labels_for(lunula, folder),
-    texts = texts }
+  local base, precisions = base_of(lunula, values)
   local bar = progress.new()
-  local figures = bar:during(measure, base, values, bar)
-  figures.texts, figures.version = #texts, lunula.version
+  local figures = bar:during(measure, base, configurations(values, precisions),
+    values, bar)
+  figures.texts, figures.version = #base.texts, lunula.version
   output.line(report(figures))
   output.flush()
   if values.json then json.write(values.json, figures) end
