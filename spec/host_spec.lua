@@ -238,6 +238,38 @@ describe("lunula.core", function()
       assert.are.equal("1\t1\t3\n", said)
     end)
 
+  it("has a thread for jobs with the first of them, and no other", function()
+    if not io.open "/proc/self/stat" then
+      pending("needs Linux to tell how many threads there are")
+      return
+    end
+    local said, _, complaint = run.lua(host.MODEL .. [[
+      local core = require "lunula.core"
+      local function threads() return #core.io.list "/proc/self/task" end
+      local model = load_model()
+      model:predict "a film"
+      local before = threads()
+      for _ = 1, 20 do model:submit("a film"):result() end
+      print(before, threads())]])
+    assert.are.equal("", complaint)
+    assert.are.equal("1\t2\n", said)
+  end)
+
+  it("ends with its process in the middle of jobs", function()
+    for _, how in ipairs { "", "os.exit(0, true)", "os.exit(0)" } do
+      local said, code, complaint = run.lua(host.MODEL .. [[
+        local model = load_model()
+        jobs = {}
+        for i = 1, 4 do jobs[i] = model:submit(long()) end
+        io.write "alive"
+        io.stdout:flush()
+        ]] .. how)
+      assert.are.equal("", complaint)
+      assert.are.equal("alive", said)
+      assert.are.equal(0, code)
+    end
+  end)
+
   it("lets threads rest that are no longer asked for", function()
     if not io.open "/proc/self/schedstat" then
       pending("needs Linux to tell how long threads ran")

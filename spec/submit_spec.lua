@@ -83,6 +83,15 @@ describe("A classifier", function()
     assert.is_string(job:result().label)
   end)
 
+  it("raises what went wrong in a job when its result is asked for", function()
+    local short = classifier(dir, { labels = model.labels, max_length = 2 })
+    local job = short:submit("a film", { text_pairs = "is good" })
+    assert.is_true(job:wait())
+    local ok, why = pcall(job.result, job)
+    assert.is_false(ok)
+    assert.is_truthy(why:find("job: texts[1]: ", 1, true))
+  end)
+
   it("refuses a job when its queue is full, until there is room", function()
     local small = classifier(dir, { labels = model.labels,
       queue_capacity = 2 })

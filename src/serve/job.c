@@ -65,8 +65,7 @@ static struct {
   pthread_cond_t rested;    /* nothing runs any more */
   List waiting, running;
   int waiting_count, running_count;
-  int started, idle;        /* workers that exist, and those of them that wait
-                               for `wake` */
+  int started;              /* workers that exist */
   bool stopping;            /* the process exits */
 } all = { .lock = PTHREAD_MUTEX_INITIALIZER,
           .wake = PTHREAD_COND_INITIALIZER,
@@ -204,11 +203,7 @@ static bool may_begin(void) {
 
 /* under the lock, which is let go meanwhile */
 static Job *next_job(void) {
-  while (!may_begin()) {
-    all.idle++;
-    pthread_cond_wait(&all.wake, &all.lock);
-    all.idle--;
-  }
+  while (!may_begin()) pthread_cond_wait(&all.wake, &all.lock);
   Job *j = all.waiting.first;
   take_out(&all.waiting, j);
   all.waiting_count--;
@@ -248,9 +243,11 @@ static void *worker(void *unused) {
 }
 
 
-/* under the lock; false: there is no worker at all */
+/* Under the lock: sees to one that is free for a job more, if there may be one.
+   false: there is no worker at all. */
 static bool have_workers(void) {
-  if (all.waiting_count >= all.idle && all.started < pool_threads() &&
+  int free_ones = all.started - all.running_count;
+  if (all.waiting_count >= free_ones && all.started < pool_threads() &&
       thread_start(worker, NULL))
     all.started++;
   return all.started > 0;
@@ -293,7 +290,7 @@ static void after_fork_child(void) {
   }
   all.waiting = all.running = (List){ NULL, NULL };
   all.waiting_count = all.running_count = 0;
-  all.started = all.idle = 0;
+  all.started = 0;
 }
 
 
