@@ -82,6 +82,7 @@ build = {
         "src/lua/lops.c",
         "src/lua/lops_loss.c",
         "src/lua/lops_shape.c",
+        "src/lua/lquantise.c",
         "src/lua/lrng.c",
         "src/lua/lshare.c",
         "src/lua/lstate.c",

@@ -4,6 +4,7 @@ local cjson = require "cjson"
 local classifier = require "lunula.classifier"
 local core = require "lunula.core"
 local flops = require "lunula.bench.flops"
+local quantize = require "lunula.quantize"
 local run = require "spec.support.run"
 local sentences = require "lunula.bench.sentences"
 local tensor = require "lunula.tensor"
@@ -265,6 +266,14 @@ describe("bench of a model", function()
     assert.are.equal(512, figures.texts)
     assert.are.equal(1, #figures.results)
     assert.are.equal("fp32", figures.results[1].precision)
+  end)
+
+  it("measures a quantized model in 8 bits", function()
+    quantize(classifier(model_dir), dir .. "/small")
+    local figures = figures_of(dir .. "/small", "--threads=1",
+      "--data", dir .. "/texts.csv")
+    assert.are.equal(1, #figures.results)
+    assert.are.equal("int8", figures.results[1].precision)
   end)
 
   local function refusal(...)

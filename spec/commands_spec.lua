@@ -257,6 +257,19 @@ describe("The commands", function()
       assert.is_truthy(printed:find(text, 1, true))
     end)
 
+    it("judges by the arithmetic that it is told to", function()
+      local losses = {}
+      for i, precision in ipairs { "fp32", "bf16", "int8" } do
+        local _, status, why = run.lunula { "evaluate", model_dir,
+          path "test.csv", "--json", path "test.json", "--threads=1",
+          "--precision", precision }
+        assert.are.equal(0, status, why)
+        losses[i] = read_json("test.json").loss
+        assert.is_near(losses[1], losses[i], 0.05)
+      end
+      assert.is_true(losses[1] ~= losses[2] and losses[2] ~= losses[3])
+    end)
+
     it("prints its report also when the figures can't be written", function()
       local text, status, why = run.lunula { "evaluate", model_dir,
         path "test.csv", "--json=/dev/full" }
@@ -406,6 +419,15 @@ describe("The commands", function()
             .score, predict(text, { "-", "--max-length=4",
             "--truncation=windows", "--stride=0" })[1].score)
       end)
+
+    it("answers in the arithmetic that it is told to", function()
+      local text = "the film is good."
+      for _, precision in ipairs { "fp32", "bf16", "int8" } do
+        local model = classifier(model_dir, { precision = precision })
+        assert.is_near(model:predict(text).score,
+          predict(text, { "-", "--precision", precision })[1].score, 1e-6)
+      end
+    end)
 
     it("answers all rows before one that is malformed", function()
       local lines = { "text" }

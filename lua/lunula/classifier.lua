@@ -134,7 +134,7 @@ local function make_layers(self)
     fail("%s: a quantized model can't be trained, nor saved; use the one that "
       .. "it was made of", saved.dir)
   end
-  if self.answering and self.answering.core:references() > 1 then
+  if self.answering and self.answering.lasting then
     for name, t in pairs(saved.tensors) do
       saved.tensors[name] = core.tensor.zeros(t:shape(), t:dtype()):copy(t)
     end
@@ -335,7 +335,9 @@ end
 --   learns on, as for one that is shared
 -- @treturn userdata core.model
 function Classifier:model(lasting)
-  if not rawget(self, "saved") then
+  if rawget(self, "saved") then
+    self.answering.lasting = self.answering.lasting or lasting
+  else
     self.answering = engine.of_layers(self, self.answering, lasting or false)
   end
   return self.answering.core

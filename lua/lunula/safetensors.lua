@@ -365,8 +365,8 @@ end
 --- Writes a file, whole or not at all: a failure leaves the old one.
 -- Views are written by value. No second copy of the tensors is made.
 -- @string path
--- @tab tensors by name; numbers of 8 bits are a table `{ bytes = string, shape =
---   {int,...} }`
+-- @tab tensors by name; numbers of 8 bits are a table `{ bytes = string,
+--   shape = {int,...} }`
 -- @tab[opt] metadata strings by name; transformers wants `format = "pt"`
 -- @raise `PATH: why`, such as a full disk
 -- @usage

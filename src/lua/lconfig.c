@@ -1,6 +1,7 @@
 /*
 ** The shape of an encoder, from a table. See lconfig.h.
 */
+#include "lunula.h"
 #include "lconfig.h"
 
 #include <math.h>
@@ -77,4 +78,17 @@ EncoderConfig lconfig_check(lua_State *L, int arg) {
     ltensor_error(L, "hidden_size %d is no multiple of num_attention_heads "
                   "%d", (int)c.hidden_size, (int)c.num_attention_heads);
   return c;
+}
+
+
+/* config(table): raises what is wrong with it */
+static int l_config(lua_State *L) {
+  lconfig_check(L, 1);
+  return 0;
+}
+
+
+int config_open(lua_State *L) {
+  lua_pushcfunction(L, l_config);
+  return 1;
 }

@@ -111,13 +111,16 @@ static void set_linear(Builder *b, Weights *w, const LinearParts *l,
 }
 
 
-/* few outputs: float32 as it lies */
+/* float32 always, and by our own kernels: the same bits in any batch */
 static void set_head(Builder *b, Weights *w) {
   const ModelParts *p = b->parts;
-  *w = (Weights){ .form = FORM_FP32, .out = p->labels,
-                  .in = p->config.hidden_size, .parts = 1,
-                  .bias = keep(b, &p->head.bias) };
-  w->part[0] = keep(b, &p->head.weight);
+  int64_t out = p->labels, in = p->config.hidden_size;
+  uint32_t *panels = take(b, (size_t)panels_size(ELEMENT_FP32, out, in) *
+                             sizeof *panels);
+  if (panels != NULL)
+    product_pack_rows(ELEMENT_FP32, panels, p->head.weight.data, out, in);
+  *w = (Weights){ .form = FORM_FP32, .out = out, .in = in, .parts = 1,
+                  .bias = keep(b, &p->head.bias), .panels = panels };
 }
 
 /* }======== */

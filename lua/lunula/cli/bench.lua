@@ -68,6 +68,7 @@ local function base_of(lunula, values)
   local saved = lunula.checkpoint.read(folder)
   return {
     model = folder, texts = texts_of(lunula, values),
+    precision = values.precision,
     labels = not saved.tensors["classifier.weight"] and { "0", "1" } or nil,
   }, saved.quantized and QUANTIZED or PRECISIONS
 end

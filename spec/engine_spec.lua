@@ -1,0 +1,262 @@
+local classifier = require "lunula.classifier"
+local core = require "lunula.core"
+local evaluate = require "lunula.evaluate"
+local run = require "spec.support.run"
+local shell = require "lunula.shell"
+local tiny = require "spec.support.tiny"
+local train = require "lunula.train"
+
+local LABELS = { "negative", "positive" }
+
+-- of the last digit of float32, and of what 8 bits hold of it
+local FP32, BF16, INT8 = 1e-5, 0.02, 0.08
+
+-- whole panels, of which the last layer makes what is read; and none
+local WHOLE = { hidden_size = 64, intermediate_size = 128 }
+local ODD = { hidden_size = 20, intermediate_size = 36 }
+
+local TEXTS = {
+  "the film is good.", "bad", "", "what a quiet, lovely film, the plot is fine",
+  ("the plot is dull, "):rep(40), "a great film", "awful, awful, awful.",
+}
+
+local function temporary_model(given, changes)
+  local dir = tiny.temporary()
+  tiny.write_encoder(dir .. "/encoder", changes)
+  given.labels, given.seed = LABELS, 3
+  local model = classifier(dir .. "/encoder", given)
+  model:save(dir .. "/model")
+  return model, dir
+end
+
+local function logits_of(model, texts, how)
+  local batch = model.tokenizer:encode(texts,
+    { max_length = model.max_length })
+  return model:infer(function()
+    return model[how](model, batch):totable()
+  end)
+end
+
+local function worst(a, b)
+  local most = 0
+  for i, row in ipairs(a) do
+    for j, x in ipairs(row) do most = math.max(most, math.abs(x - b[i][j])) end
+  end
+  return most
+end
+
+describe("The model that answers", function()
+  for _, changes in ipairs { WHOLE, ODD } do
+    for _, pooling in ipairs { "pooler", "first", "mean" } do
+      it(("gives what the model that learns gives, %d wide, of the %s")
+        :format(changes.hidden_size, pooling), function()
+          for precision, most in pairs { fp32 = FP32, bf16 = BF16,
+              int8 = INT8 } do
+            local model, dir = temporary_model({ pooling = pooling,
+              precision = precision }, changes)
+            local found = logits_of(model, TEXTS, "logits")
+            local wanted = logits_of(model, TEXTS, "forward")
+            assert.is_true(worst(wanted, found) <= most, precision)
+            tiny.remove(dir)
+          end
+        end)
+    end
+  end
+
+  it("has another precision when told, and shows it", function()
+    local model, dir = temporary_model({ precision = "int8" }, WHOLE)
+    assert.are.equal("int8", model.precision)
+    assert.are.equal("int8", model:model():precision())
+    assert.are_not.same(logits_of(model, TEXTS, "forward"),
+      logits_of(model, TEXTS, "logits"))
+    assert.are.equal("fp32", classifier(dir .. "/model").precision)
+    assert.has_error(function()
+      classifier(dir .. "/model", { precision = "fp16" })
+    end, "classifier: precision: expected one of bf16, fp32, int8, got 'fp16'")
+    tiny.remove(dir)
+  end)
+
+  it("answers the same for a text alone and among others, on any threads",
+    function()
+      for _, precision in ipairs { "bf16", "int8" } do
+        local model, dir = temporary_model({ precision = precision }, WHOLE)
+        local engine = model:model()
+        local all = model.tokenizer:encode(TEXTS, { max_length = 100 })
+        local together
+        for threads = 1, 3 do
+          core.threads(threads)
+          local found = engine:run(all.ids, all.types, all.offsets, threads)
+            :totable()
+          together = together or found
+          assert.are.same(together, found)
+        end
+        for i, text in ipairs(TEXTS) do
+          local one = model.tokenizer:encode(text, { max_length = 100 })
+          assert.are.same(together[i],
+            engine:run(one.ids, one.types, one.offsets):totable()[1])
+        end
+        tiny.remove(dir)
+      end
+    end)
+
+  it("answers with what was learnt since", function()
+    local model, dir = temporary_model({}, WHOLE)
+    local before = logits_of(model, TEXTS, "logits")
+    assert.are.same(before, logits_of(model, TEXTS, "logits"))
+    train(model, tiny.reviews(32), { epochs = 1, learning_rate = 1e-3 })
+    local after = logits_of(model, TEXTS, "logits")
+    assert.is_true(worst(before, after) > 1e-3)
+    assert.is_true(worst(logits_of(model, TEXTS, "forward"), after) <= FP32)
+    tiny.remove(dir)
+  end)
+
+  it("stays as it is for who holds it, when the classifier learns on",
+    function()
+      local _, dir = temporary_model({}, WHOLE)
+      local model = classifier(dir .. "/model")
+      local batch = model.tokenizer:encode(TEXTS, { max_length = 100 })
+      local function answers(held)
+        return held:run(batch.ids, batch.types, batch.offsets):totable()
+      end
+      local of_file = model:model(true)
+      local first = answers(of_file)
+      train(model, tiny.reviews(32), { epochs = 1, learning_rate = 1e-3 })
+      local of_copies = model:model(true)
+      local second = answers(of_copies)
+      train(model, tiny.reviews(32), { epochs = 1, learning_rate = 1e-3 })
+      assert.are.same(first, answers(of_file))
+      assert.are.same(second, answers(of_copies))
+      assert.are_not.same(second, logits_of(model, TEXTS, "logits"))
+      tiny.remove(dir)
+    end)
+
+  it("makes nothing that learns until somebody asks for it", function()
+    local _, dir = temporary_model({}, WHOLE)
+    local model = classifier(dir .. "/model")
+    model:predict(TEXTS)
+    evaluate(model, tiny.reviews(8))
+    assert.is_nil(rawget(model, "encoder"))
+    local before = logits_of(model, TEXTS, "logits")
+    assert.are.equal(64, model.encoder.hidden_size)
+    assert.is_true(worst(before, logits_of(model, TEXTS, "logits")) <= FP32)
+    tiny.remove(dir)
+  end)
+
+  it("works in memory that does not grow from call to call", function()
+    for _, precision in ipairs { "fp32", "bf16", "int8" } do
+      local model, dir = temporary_model({ precision = precision }, WHOLE)
+      local engine = model:model()
+      local large = model.tokenizer:encode(TEXTS, { max_length = 128 })
+      local small = model.tokenizer:encode("good")
+      local function both()
+        engine:run(large.ids, large.types, large.offsets)
+        engine:run(small.ids, small.types, small.offsets)
+      end
+      for _ = 1, 30 do both() end  -- float32 is packed on the way
+      local space, mappings = engine:space(), core.system.mappings()
+      for _ = 1, 50 do both() end
+      assert.are.equal(space, engine:space())
+      assert.are.equal(mappings, core.system.mappings())
+      tiny.remove(dir)
+    end
+  end)
+
+  it("answers the same before float32 is packed and after", function()
+    local model, dir = temporary_model({}, WHOLE)
+    local first = logits_of(model, TEXTS, "logits")
+    for _ = 1, 20 do
+      assert.is_true(worst(first, logits_of(model, TEXTS, "logits")) <= FP32)
+    end
+    tiny.remove(dir)
+  end)
+
+  it("refuses what it can't read", function()
+    local model, dir = temporary_model({}, WHOLE)
+    local engine, from = model:model(), core.tensor.from
+    local zero = from({ 0, 0 }, "int32")
+    local function fails(message, ids, types, offsets)
+      assert.has_error(function()
+        engine:run(ids, types, from(offsets, "int32"))
+      end, message)
+    end
+    fails("token 1: id 22, the model has 0 to 21", from({ 0, 22 }, "int32"),
+      zero, { 0, 2 })
+    fails("token 0: token type 7, the model has 0 to 1", zero,
+      from({ 7, 0 }, "int32"), { 0, 2 })
+    fails("sequence 1 has 0 tokens, expected 1 to 128", zero, zero,
+      { 0, 0, 2 })
+    fails("offsets: expected 0 first and 2, the number of tokens, last", zero,
+      zero, { 0, 1 })
+    tiny.remove(dir)
+  end)
+end)
+
+describe("Each instruction set", function()
+  local PROGRAM = [[
+local classifier = require "lunula.classifier"
+local model = classifier(%q, { precision = %q })
+local batch = model.tokenizer:encode({ "the film is good.",
+  ("the plot is dull, "):rep(20), "lovely", "a quiet, awful film" },
+  { max_length = 90 })
+for _ = 1, %d do
+  local out = model:model():run(batch.ids, batch.types, batch.offsets)
+  for _, row in ipairs(out:totable()) do print(row[1], row[2]) end
+end]]
+
+  local _, dir = temporary_model({}, WHOLE)
+  teardown(function() tiny.remove(dir) end)
+
+  -- nil where the processor lacks the level
+  local function answers(level, precision, times)
+    local said, code, complaint = run.lua(PROGRAM:format(dir .. "/model",
+      precision, times), { "LUNULA_CPU=" .. level })
+    if complaint:find "not of this processor" then return nil end
+    assert.are.equal("", complaint)
+    assert.are.equal(0, code)
+    local rows = {}
+    for a, b in said:gmatch "(%S+)\t(%S+)" do
+      rows[#rows + 1] = { tonumber(a), tonumber(b) }
+    end
+    return rows
+  end
+
+  local function repeated(rows, times)
+    local all = {}
+    for i = 1, #rows * times do all[i] = rows[(i - 1) % #rows + 1] end
+    return all
+  end
+
+  for _, level in ipairs { "scalar", "neon", "avx2", "avxvnni", "avx512",
+      "avx512vnni", "avx512bf16", "" } do
+    it(("answers what the portable code answers in float32: %s")
+      :format(level == "" and "the best" or level), function()
+        local wanted = answers("scalar", "fp32", 1)
+        for precision, most in pairs { fp32 = FP32, bf16 = BF16,
+            int8 = INT8 } do
+          -- float32 is packed on the way
+          local times = precision == "fp32" and 12 or 1
+          local found = answers(level, precision, times)
+          if found then
+            assert.are.equal(4 * times, #found)
+            assert.is_true(worst(found, repeated(wanted, times)) <= most,
+              precision)
+          end
+        end
+      end)
+  end
+end)
+
+describe("A fresh process", function()
+  it("answers without OpenBLAS's threads, and does not write", function()
+    local _, dir = temporary_model({}, WHOLE)
+    local said, code, complaint = shell.run { "env",
+      "LUA_PATH=./lua/?.lua;./lua/?/init.lua;;", "LUA_CPATH=./?.so;;",
+      "lua5.4", "-e", ([[
+        local model = require "lunula".classifier(%q)
+        print(model:predict("good").label)]]):format(dir .. "/model") }
+    assert.are.equal("", complaint)
+    assert.are.equal(0, code)
+    assert.matches("^%a+\n$", said)
+    tiny.remove(dir)
+  end)
+end)
