@@ -1,4 +1,4 @@
-std = "min+luajit"
+std = "min"
 max_line_length = 80
 cache = false
 files["spec/*_spec.lua"] = { std = "+busted" }

@@ -11,6 +11,9 @@
 #   make bench    speed, beside PyTorch and onnxruntime where they are installed
 #   make install  into PREFIX (/usr/local)
 #   make clean
+#
+# for another Lua than 5.4: LUA=luajit, lua5.1, lua5.2 or lua5.3 after each.
+# lunula/core.so is then for that one, until the next make.
 
 LUA      ?= lua5.4
 PREFIX   ?= /usr/local
@@ -37,16 +40,19 @@ OPTIM    := -O3 -DNDEBUG
 endif
 
 SRC      := $(sort $(wildcard src/*/*.c))
-OBJ      := $(SRC:src/%.c=$(BUILD)/$(MODE)/%.o)
+OUT      := $(BUILD)/$(LUA)-$(MODE)
+OBJ      := $(SRC:src/%.c=$(OUT)/%.o)
 VERSION   = $(shell $(LUA) -e 'print((_VERSION:gsub("Lua ", "")))')
 PATHS    := LUA_PATH='./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='./?.so;;'
 
 # what is needed, as Debian names it
-TO_BUILD := gcc libc6-dev pkg-config lua5.4 liblua5.4-dev lua-cjson \
-            libopenblas-dev libutf8proc-dev
+DEV_lua5.1 := liblua5.1-0-dev
+DEV_luajit := libluajit-5.1-dev
+TO_RUN   := $(LUA) $(or $(DEV_$(LUA)),lib$(LUA)-dev) lua-cjson
+TO_BUILD := gcc libc6-dev pkg-config $(TO_RUN) libopenblas-dev libutf8proc-dev
 TO_FETCH := curl ca-certificates python3-pip
 TO_TEST  := lua-busted
-TO_LINT  := lua-check clang
+TO_LINT  := lua-check lua5.1 clang
 PACKAGES := $(TO_BUILD) $(TO_FETCH) $(TO_TEST)
 SUDO      = $(if $(filter 0,$(shell id -u)),,sudo)
 
@@ -69,16 +75,16 @@ for p in curl python3; do \
 done || true
 endef
 
-# not a file target: the library of the other mode must go
-core: $(BUILD)/$(MODE)/core.so
+# not a file target: the library of the other mode or Lua must go
+core: $(OUT)/core.so
 	@mkdir -p $(dir $(CORE))
 	@cmp -s $< $(CORE) || install -m 755 $< $(CORE)
 
-$(BUILD)/$(MODE)/core.so: $(OBJ)
+$(OUT)/core.so: $(OBJ)
 	@echo "link $@"
 	@$(CC) -shared $(LDFLAGS) $(LINK) -o $@ $(OBJ) $(LIBS)
 
-$(BUILD)/$(MODE)/%.o: src/%.c
+$(OUT)/%.o: src/%.c
 	@mkdir -p $(@D)
 	@echo "cc   $<"
 	@$(CC) $(STD) $(WARN) -fPIC $(INCLUDES) $(OPTIM) $(CFLAGS) -MMD -MP \
@@ -129,7 +135,7 @@ lint: lint-deps
 
 look:
 	@luacheck -q lua spec examples src/bin/lunula
-	@$(LUA) spec/support/style.lua
+	@lua5.1 spec/support/style.lua
 	@for cc in gcc clang; do \
 	  echo "$$cc $(WARN)"; \
 	  $$cc $(STD) $(WARN) -Werror -fsyntax-only $(INCLUDES) $(SRC) || exit 1; \

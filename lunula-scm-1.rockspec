@@ -17,7 +17,7 @@ the tokenizer and the optimizer in C; training, evaluation and data in Lua.]],
 }
 
 dependencies = {
-  "lua >= 5.4, < 5.5",
+  "lua >= 5.1, < 5.5",
   "lua-cjson >= 2.1",
 }
 
@@ -79,6 +79,7 @@ build = {
         "src/lua/ljob.c",
         "src/lua/lkernels.c",
         "src/lua/lmodel.c",
+        "src/lua/lnumber.c",
         "src/lua/lops.c",
         "src/lua/lops_loss.c",
         "src/lua/lops_shape.c",

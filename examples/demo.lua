@@ -86,4 +86,4 @@ Then train on a CSV of your own, with the columns text and label:
 
 In a clone that is not installed, `lunula` is
   LUA_PATH='./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='./?.so;;' \
-  lua5.4 src/bin/lunula]]):format(FOLDER, FOLDER))
+  %s src/bin/lunula]]):format(FOLDER, FOLDER, arg[-1]))

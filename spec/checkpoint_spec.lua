@@ -3,8 +3,8 @@ local core = require "lunula.core"
 local safetensors = require "lunula.safetensors"
 local tensor = core.tensor
 
-local LUA = ("LUA_PATH='%s' LUA_CPATH='%s' lua5.4 "):format(package.path,
-  package.cpath)
+local LUA = ("LUA_PATH='%s' LUA_CPATH='%s' %s "):format(package.path,
+  package.cpath, require "spec.support.interpreter")
 
 local function put(path, bytes)
   local file = assert(io.open(path, "wb"))

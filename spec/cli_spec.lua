@@ -142,7 +142,7 @@ describe("progress", function()
     return function(bar)
       for i = 1, steps do
         bar:step({ step = i, steps = steps, epoch = 1, loss = 1 / i,
-          seconds = i * 0.01, tokens_per_second = 1234.5 })
+          seconds = i * 0.01, tokens_per_second = 1234.4 })
       end
       bar:say("done")
     end

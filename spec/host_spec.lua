@@ -35,7 +35,7 @@ describe("A host", function()
         local found = {}
         for i = 1, 20 do
           core.threads(i % 2 == 0 and 1 or 4)
-          found[("%a"):format(a:matmul(b):sum():item())] = true
+          found[("%.17g"):format(a:matmul(b):sum():item())] = true
         end
         local n = 0
         for _ in pairs(found) do n = n + 1 end

@@ -1,5 +1,6 @@
 local cache = require "lunula.hub.cache"
 local hub = require "lunula.hub"
+local interpreter = require "spec.support.interpreter"
 local model = require "lunula.hub.model"
 local reviews = require "lunula.hub.reviews"
 local run = require "spec.support.run"
@@ -68,8 +69,8 @@ describe("fetching without the programs for it", function()
 
   before_each(function()
     bin, home = temporary_folder(), temporary_folder()
-    for _, name in ipairs { "sh", "env", "lua5.4", "mkdir", "mktemp", "ls",
-      "rm" } do
+    for _, name in ipairs { "sh", "env", interpreter, "mkdir", "mktemp",
+      "ls", "rm" } do
       local path = shell.must { "sh", "-c", "command -v " .. name }
       shell.must { "ln", "-s", path:gsub("\n", ""), bin .. "/" .. name }
     end

@@ -70,6 +70,8 @@ describe("json.encode", function()
     assert.are.equal("30522", json.encode(30522))
     assert.are.equal("1e-12", json.encode(1e-12))
     assert.are.equal("0.1", json.encode(0.1))
+    -- between two numbers of 17 digits: the even one, under any Lua
+    assert.are.equal("0.06250381469726562", json.encode(16385 / 2 ^ 18))
   end)
 
   it("escapes what JSON wants escaped and leaves the rest", function()

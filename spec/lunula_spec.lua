@@ -1,3 +1,4 @@
+local interpreter = require "spec.support.interpreter"
 local shell = require "lunula.shell"
 local tiny = require "spec.support.tiny"
 
@@ -48,7 +49,8 @@ describe("The documented programs", function()
     local lua = checkout .. "/lua/"
     return shell.run { "env", "-C", dir,
       ("LUA_PATH=%s?.lua;%s?/init.lua;;"):format(lua, lua),
-      ("LUA_CPATH=%s/?.so;;"):format(checkout), "lua5.4", "program.lua" }
+      ("LUA_CPATH=%s/?.so;;"):format(checkout), interpreter,
+      "program.lua" }
   end
 
   it("train, judge, save and ask a model", function()
@@ -108,7 +110,7 @@ describe("lunula", function()
 
   it("loads no module before it is asked for", function()
     local said = shell.run { "env", "LUA_PATH=./lua/?.lua;./lua/?/init.lua;;",
-      "lua5.4", "-e", [[require "lunula"
+      interpreter, "-e", [[require "lunula"
         local n = 0
         for name in pairs(package.loaded) do
           if name:find "^lunula" then n = n + 1 end

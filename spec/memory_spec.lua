@@ -66,7 +66,7 @@ describe("Blocks of numbers", function()
 
   it("are of the heap when they are small", function()
     assert.are.equal("0\n", printed [[
-      print(asked(function() tensor.zeros { 100, 100 } end))]])
+      print(asked(function() tensor.zeros { 80, 100 } end))]])
   end)
 
   it("are all there after some steps of a training", function()

@@ -146,7 +146,7 @@ label 02     label 03      1
   end)
 
   it("stays within 80 columns and the terminal's control", function()
-    local long = ("\xc3\xa4"):rep(100)
+    local long = ("\195\164"):rep(100)
     local report = metrics.report({ long, "a\27[31m\nb" }, { long, long })
     for line in metrics.format(report):gmatch("[^\n]+") do
       local _, continued = line:gsub("[\128-\191]", "")

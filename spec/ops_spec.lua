@@ -157,7 +157,10 @@ describe("shape ops", function()
     for first = -7, 7 do
       for last = -7, 7 do
         local want = {}
-        for d in digits:sub(first, last):gmatch(".") do
+        -- LuaJIT of 2022 takes a last below 0 for one behind the end, where
+        -- it met such a one before
+        local range = digits:sub(first, math.min(last, #digits))
+        for d in range:gmatch(".") do
           want[#want + 1] = tonumber(d)
         end
         assert.are.same(want, v:slice(1, first, last):totable())

@@ -3,6 +3,7 @@
 -- needs transformers: spec/peers/checkpoint.py does what it shows.
 
 local hub = require "lunula.hub"
+local interpreter = require "spec.support.interpreter"
 
 local ROWS = {
   { "What a quiet, lovely film.", "positive" },
@@ -91,7 +92,8 @@ describe("the README", function()
     write(dir .. "/tickets.csv", tickets_csv())
     os.execute("mkdir " .. dir .. "/bin")
     write(dir .. "/bin/lunula",
-      ("#!/bin/sh\nexec lua5.4 %s/src/bin/lunula \"$@\"\n"):format(ROOT))
+      ("#!/bin/sh\nexec %s %s/src/bin/lunula \"$@\"\n")
+        :format(interpreter, ROOT))
     os.execute("chmod +x " .. dir .. "/bin/lunula")
   end)
 
@@ -102,7 +104,7 @@ describe("the README", function()
     local name = ("snippet %d (%s)"):format(i, first)
     if snippet.language == "lua" then
       it("has a Lua program that runs: " .. name, function()
-        local text, ok = run("lua5.4", ("snippet%d.lua"):format(i),
+        local text, ok = run(interpreter, ("snippet%d.lua"):format(i),
           snippet.body)
         assert.is_true(ok, text)
       end)
@@ -126,7 +128,8 @@ describe("the README", function()
     for _, snippet in ipairs(snippets()) do
       if snippet.language == "bash" then
         write(dir .. "/alias.sh", ("cd %s\nshopt -s expand_aliases\n%s\n"
-          .. "lunula --version\n"):format(ROOT, snippet.body))
+          .. "lunula --version\n"):format(ROOT,
+          (snippet.body:gsub("lua5%.4", interpreter))))
         local text = output_of("bash " .. dir .. "/alias.sh 2>&1")
         assert.is_truthy(text:find "^lunula %d", text)
       end

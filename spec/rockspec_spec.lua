@@ -48,6 +48,13 @@ describe("the rockspec", function()
     assert.are.same(expected, listed)
   end)
 
+  it("takes the Lua that runs this", function()
+    local least, below = spec.dependencies[1]
+      :match "^lua >= 5%.(%d), < 5%.(%d)$"
+    local ours = tonumber(_VERSION:match "^Lua 5%.(%d)$")
+    assert.is_true(ours >= tonumber(least) and ours < tonumber(below))
+  end)
+
   it("installs the command", function()
     assert.are.equal("src/bin/lunula", spec.build.install.bin.lunula)
   end)

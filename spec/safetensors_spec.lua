@@ -306,7 +306,7 @@ describe("safetensors", function()
       -- files of 64 KiB at most, and no signal for trying
       local run = io.popen(("trap '' XFSZ; ulimit -f 64; LUA_PATH='%s' "
         .. "LUA_CPATH='%s' %s %s"):format(package.path, package.cpath,
-        arg[-1] or "lua5.4", script))
+        require "spec.support.interpreter", script))
       local said = run:read("*a")
       run:close()
       os.remove(script)

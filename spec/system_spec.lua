@@ -1,10 +1,10 @@
 local system = require("lunula.core").system
 
-local LUA = ("LUA_PATH='%s' LUA_CPATH='%s' lua5.4 "):format(package.path,
-  package.cpath)
+local LUA = ("LUA_PATH='%s' LUA_CPATH='%s' %s "):format(package.path,
+  package.cpath, require "spec.support.interpreter")
 
 -- What a program prints that may send itself Ctrl-C (kill), and how it ends:
--- 1 by the handler of lua5.4 itself, 130 by the system's. It is sent by popen,
+-- 1 by the handler of Lua itself, 130 by the system's. It is sent by popen,
 -- since os.execute ignores Ctrl-C while it runs.
 local function run(program)
   local path = os.tmpname()

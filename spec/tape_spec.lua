@@ -206,7 +206,7 @@ describe("memory", function()
       return function()
         w:zero_grad()
         x:matmul(w):tanh():softmax(2):log():mean():backward()
-      end]], 5000, 20000)
+      end]], 20000, 20000)
     assert.is_true(growth < 4)  -- a lost byte a node and step is 0.1
   end)
 end)

@@ -129,7 +129,7 @@ describe("a mistake", function()
     end },
     { "table expected", function() tensor.zeros(3) end },
     { "0.5 is no int32", function() tensor.full({ 1 }, 0.5, "int32") end },
-    { "2147483648.0 is no int32", function()
+    { "2147483648 is no int32", function()
       tensor.full({ 1 }, 2 ^ 31, "int32")
     end },
     { "expected one element, the tensor has 2", function() float:item() end },
@@ -173,10 +173,16 @@ describe("the collector", function()
       local ids, y = good:clone(), x:transpose(1, 2)
       local offsets = tensor.from({ 0, 1, 1, 2, 3 }, "int32")
       local function arm()
-        setmetatable({}, { __gc = function() %s arm() end })
+        local object = newproxy and newproxy(true) or {}  -- 5.1: no table's
+        local meta = getmetatable(object) or {}
+        meta.__gc = function() %s arm() end
+        if not newproxy then setmetatable(object, meta) end
       end
       arm()
-      collectgarbage("incremental", 1, 1000, 1)
+      if not pcall(collectgarbage, "incremental", 1, 1000, 1) then
+        collectgarbage("setpause", 1)
+        collectgarbage("setstepmul", 1000)
+      end
       for _ = 1, 2000 do %s end
       print "done"]]):format(meddling, program))
     assert.are.equal("", complaint)

@@ -223,7 +223,7 @@ describe("lunula.tokenizer", function()
     local t = tokenizer.load(FIXTURE)
     assert.are.same({ 0, 1, 2, 3, 4 },
       { t.pad_id, t.unk_id, t.cls_id, t.sep_id, t.mask_id })
-    assert.are.equal(t.vocabulary_size, #t)
+    assert.are.equal(329, t.vocabulary_size)
     assert.are.equal("[MASK]", t:token(4))
     assert.are.equal("<E2>", t:token(t:id "<E2>"))
     assert.is_nil(t:id "no such token")
@@ -249,7 +249,8 @@ describe("lunula.tokenizer", function()
       local t = tokenizer.load(folder {
         ["vocab.txt"] = vocab:gsub("\n", "\r\n"),
       })
-      assert.are.equal(tokenizer.load(lines(vocab)).vocabulary_size, #t)
+      assert.are.equal(tokenizer.load(lines(vocab)).vocabulary_size,
+        t.vocabulary_size)
       assert.are.equal(512, t.max_length)
     end)
 
@@ -307,7 +308,7 @@ describe("lunula.tokenizer", function()
     local ok, t = pcall(tokenizer.load, FIXTURE)
     cjson.decode_max_depth(1000)
     assert.is_true(ok, t)
-    assert.are.equal(("tokenizer (%d tokens)"):format(#t), tostring(t))
+    assert.are.equal("tokenizer (329 tokens)", tostring(t))
   end)
 
   describe("load", function()

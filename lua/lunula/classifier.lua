@@ -322,10 +322,11 @@ end
 
 --- The logits of a batch.
 -- @tparam table batch as from `tokenizer:encode`
+-- @tparam[opt] table given as for `encoder:forward`
 -- @treturn tensor float32 [texts, labels]
 -- @usage local logits = model:forward(model.tokenizer:encode(texts))
-function Classifier:forward(batch)
-  local vectors = self.encoder:pooled(batch, self.pooling)
+function Classifier:forward(batch, given)
+  local vectors = self.encoder:pooled(batch, self.pooling, given)
   return self.head:forward(self.dropout:forward(vectors))
 end
 

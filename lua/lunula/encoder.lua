@@ -250,6 +250,16 @@ function encoder:gradient_checkpointing(on)
   return self
 end
 
+--- Gives back the memory that a forward and its backward work in, which is
+-- kept for the next ones: they take it again.
+-- @treturn encoder itself
+-- @usage model.encoder:trim()
+function encoder:trim()
+  self.core:trim()
+  core.system.trim()
+  return self
+end
+
 --- Begins a new sequence of dropout masks.
 -- @int seed the same seed gives the same masks, forward by forward
 -- @treturn encoder itself
@@ -266,11 +276,22 @@ local function forward_seed(self)
   return core.rng(self.seed_value, self.forwards % 2 ^ 32):below(2 ^ 53)
 end
 
+-- the word vectors that are given in place of ids, or nil
+local function given_words(given)
+  if given == nil then return nil end
+  local o = options.check(given, { inputs_embeds = options.none }, "forward")
+  return o.inputs_embeds and check.tensor(o.inputs_embeds,
+    "forward: inputs_embeds")
+end
+
 -- the vectors of a batch's tokens; of its sequences, when told how
-local function read(self, batch, how)
+local function read(self, batch, how, given)
   check.table(batch, "forward: batch")
+  local words = given_words(given)
   for _, name in ipairs { "ids", "types", "offsets" } do
-    check.tensor(batch[name], "forward: batch." .. name)
+    if name ~= "ids" or not words then
+      check.tensor(batch[name], "forward: batch." .. name)
+    end
   end
   local hidden, attention, seed
   if self.training then
@@ -278,27 +299,48 @@ local function read(self, batch, how)
     seed = forward_seed(self)
   end
   return self.core:forward(batch.ids, batch.types, batch.offsets, hidden,
-    attention, seed, how)
+    attention, seed, how, words)
 end
 
 --- Reads a batch.
 -- @tparam table batch `ids`, `types`: int32 tensors [tokens]; `offsets`:
 -- int32 tensor [sequences + 1]; as `tokenizer:encode` gives
+-- @tparam[opt] table given
+-- @param[opt] given.inputs_embeds tensor float32 [tokens, hidden_size]: these
+-- word vectors in place of those of `batch.ids`, which is not needed then. The
+-- gradient goes to this tensor and not to the table of words
 -- @treturn ragged [tokens, hidden_size]
--- @raise when an id, a type or a length is not one the model has
-function encoder:forward(batch)
-  return ragged.new(read(self, batch), batch.offsets, self.pooler)
+-- @raise when an id, a type or a length is not one the model has, or
+-- inputs_embeds has another shape
+-- @usage local words = encoder:embed(batch):detach():requires_grad(true)
+--   encoder:forward(batch, { inputs_embeds = words }):pool "mean"
+function encoder:forward(batch, given)
+  return ragged.new(read(self, batch, nil, given), batch.offsets, self.pooler)
+end
+
+--- The word vectors of a batch, which `forward` begins with: what to change
+-- and give as `inputs_embeds` (adversarial noise, mixup, attributions). A
+-- gradient goes on to the table of words, as from `forward`.
+-- @tparam table batch `ids`: int32 tensor [tokens]
+-- @return tensor float32 [tokens, hidden_size]
+-- @raise when an id is not one the model has
+-- @usage local noisy = encoder:embed(batch) + noise
+--   local hidden = encoder:forward(batch, { inputs_embeds = noisy })
+function encoder:embed(batch)
+  check.table(batch, "embed: batch")
+  return self.core:embed(check.tensor(batch.ids, "embed: batch.ids"))
 end
 
 --- Reads a batch and pools it, as `forward(batch):pool(how)` does, with less
 -- memory: no vectors of tokens wait for the collector.
 -- @tparam table batch as for `forward`
 -- @string how as for `ragged:pool`
+-- @tparam[opt] table given as for `forward`
 -- @return tensor float32 [sequences, hidden_size]
 -- @raise as both
-function encoder:pooled(batch, how)
+function encoder:pooled(batch, how, given)
   return ragged.pooled(how, self.pooler, function(kind)
-    return read(self, batch, kind)
+    return read(self, batch, kind, given)
   end)
 end
 

@@ -202,8 +202,6 @@ local function quoted(text)
   return '"' .. json.utf8(text):gsub('[%z\1-\31"\\]', escape) .. '"'
 end
 
--- The fewest digits that read back as the same number. A host's locale may
--- write a comma for the point.
 local function number(x, float)
   if x ~= x or x == 1 / 0 or x == -1 / 0 then
     error("json: " .. tostring(x) .. " has no place in JSON", 0)
@@ -211,12 +209,7 @@ local function number(x, float)
   if x % 1 == 0 and x >= -WHOLE and x < WHOLE then
     return ("%d"):format(x) .. (float and ".0" or "")
   end
-  local text
-  for digits = 15, 17 do
-    text = ("%%.%dg"):format(digits):format(x)
-    if tonumber(text) == x then break end
-  end
-  return (text:gsub(",", "."))
+  return core.number_text(x)
 end
 
 -- the keys of an object, sorted; nil when the table is an array

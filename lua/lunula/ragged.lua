@@ -46,13 +46,9 @@ function ragged:pool(how)
   end)
 end
 
---- The number of sequences.
-function ragged:__len()
-  return #self.offsets - 1
-end
-
 function ragged:__tostring()
-  return ("ragged (%d sequences) %s"):format(#self, tostring(self.values))
+  return ("ragged (%d sequences) %s"):format(#self.offsets - 1,
+    tostring(self.values))
 end
 
 return ragged

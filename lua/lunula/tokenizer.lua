@@ -236,8 +236,4 @@ function Tokenizer:__tostring()
   return ("tokenizer (%d tokens)"):format(self.vocabulary_size)
 end
 
-function Tokenizer:__len()
-  return self.vocabulary_size
-end
-
 return tokenizer

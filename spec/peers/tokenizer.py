@@ -4,9 +4,10 @@
 
 MODEL_DIR holds a BERT tokenizer.json. Compared are ids, types, spans, what
 truncation cut and what decode gives: for strings made up across all scripts
-(fixed seed), alone and in pairs, for every Unicode code point, and for each
-line of the files; with the folder's own settings and with others, among them
-added tokens of every kind. Run from the root of a built clone.
+(fixed seed), alone and in pairs, in texts of some pages, for every Unicode
+code point, and for each line of the files; whole and truncated in every way
+that the library knows; with the folder's own settings and with others, among
+them added tokens of every kind. Run from the root of a built clone.
 """
 import json
 import os
@@ -19,7 +20,7 @@ import unicodedata
 from tokenizers import Tokenizer
 
 ENV = dict(os.environ, LUA_PATH="./lua/?.lua;;", LUA_CPATH="./?.so;;")
-SEED, STRINGS, PAIRS, SHOWN = 7, 6000, 2000, 5
+SEED, STRINGS, PAIRS, PAGES, SHOWN = 7, 6000, 2000, 150, 5
 
 
 # 1. texts
@@ -109,26 +110,32 @@ def decode(raw):
 
 
 def library(tokenizer, request):
-    raw, raw_pair, most, special = request
+    raw, raw_pair, most, special, mode, stride = request
     text, at = decode(raw)
     pair, pair_at = decode(raw_pair) if raw_pair is not None else (None, None)
     tokenizer.no_truncation()
     e = whole = tokenizer.encode(text, pair, add_special_tokens=special)
     if most:
-        tokenizer.enable_truncation(most)
+        tokenizer.enable_truncation(
+            most, stride=stride, direction="left" if mode == "tail" else "right")
         e = tokenizer.encode(text, pair, add_special_tokens=special)
+    all_of_it = [e] + (e.overflowing if mode == "windows" else [])
+    ids = [i for w in all_of_it for i in w.ids]
     spans = [[0, 0] if sequence is None else
              [(pair_at if sequence else at)[i] for i in offsets]
-             for sequence, offsets in zip(e.sequence_ids, e.offsets)]
-    return [e.ids, spans, e.type_ids, len(whole.ids) - len(e.ids),
-            tokenizer.decode(e.ids)]
+             for w in all_of_it
+             for sequence, offsets in zip(w.sequence_ids, w.offsets)]
+    cut = 0 if mode == "windows" else len(whole.ids) - len(e.ids)
+    return [ids, spans, [i for w in all_of_it for i in w.type_ids], cut,
+            tokenizer.decode(ids)]
 
 
 def lunula(folder, requests):
     asked = []
-    for raw, pair, most, special in requests:
-        asked.append(b"%d %d %d %d\n" % (
-            len(raw), -1 if pair is None else len(pair), most, special))
+    for raw, pair, most, special, mode, stride in requests:
+        asked.append(b"%d %d %d %d %s %d\n" % (
+            len(raw), -1 if pair is None else len(pair), most, special,
+            mode.encode(), stride))
         asked += [raw, pair or b""]
     out = subprocess.run(["lua5.4", "spec/peers/tokenizer.lua", folder],
                          input=b"".join(asked), stdout=subprocess.PIPE, env=ENV,
@@ -206,12 +213,26 @@ def write_variant(model, changes, folder):
 
 
 def requests_of(r, texts, share=1.0):
-    return [(t, None, 0, True) for t in texts if r.random() < share]
+    return [(t, None, 0, True, "head", 0) for t in texts
+            if r.random() < share]
 
 
 def paired(r):
     return (made_up(r), r.choice([None, made_up(r)]),
-            r.choice([0, 3, 4, 5, 8, 9, 16, 33]), r.random() < 0.8)
+            r.choice([0, 3, 4, 5, 8, 9, 16, 33]), r.random() < 0.8,
+            r.choice(["head", "tail"]), 0)
+
+
+def page(r):
+    """a long text, as it is and truncated; pairs have no windows there"""
+    text = b"".join(made_up(r) + r.choice([b"", b" ", b"\n"])
+                    for _ in range(r.randint(20, 90)))
+    pair = r.choice([None, None, made_up(r) * 40])
+    most = r.choice([0, 5, 16, 65, 128, 511, 512])
+    mode = r.choice(["head", "tail"] if pair or not most else
+                    ["head", "tail", "windows"])
+    return (text, pair, most, True, mode,
+            r.randrange(most - 2) if mode == "windows" else 0)
 
 
 def main():
@@ -219,6 +240,7 @@ def main():
     r = random.Random(SEED)
     strings = requests_of(r, [made_up(r) for _ in range(STRINGS)])
     pairs = [paired(r) for _ in range(PAIRS)]
+    pages = [page(r) for _ in range(PAGES)]
     points = requests_of(r, every_code_point())
     different = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -227,6 +249,7 @@ def main():
             print(name)
             different += compare("  made up", folder, strings)
             different += compare("  pairs, cut", folder, pairs)
+            different += compare("  pages, cut", folder, pages)
             if name in SCANNED:
                 different += compare("  every code point", folder, points)
         write_variant(model, {}, folder)

@@ -4,7 +4,7 @@
 local tensor = require "lunula.tensor"
 local no_grad = require("lunula.grad").no_grad
 
-local unpack = unpack or table.unpack -- luacheck: read globals table.unpack
+local unpack = table.unpack or unpack -- luacheck: ignore
 
 local gradient = {}
 

@@ -1,4 +1,5 @@
 --- Programs that lunula lives in (see host.c beside this).
+local interpreter = require "spec.support.interpreter"
 local shell = require "lunula.shell"
 
 local host = {}
@@ -30,7 +31,7 @@ function host.compile()
   local path = os.tmpname()
   local _, code = shell.run { "sh", "-c", "cc -std=c99 -Wall -rdynamic -o "
     .. path .. " spec/support/host.c "
-    .. "$(pkg-config --cflags --libs lua5.4) -lm -lpthread" }
+    .. "$(pkg-config --cflags --libs " .. interpreter .. ") -lm -lpthread" }
   if code == 0 then return path end
   os.remove(path)
 end

@@ -8,9 +8,11 @@ local run = core.kernels
 local FLOOR = 2 ^ -120  -- of results that underflow
 local SQRT_2PI = math.sqrt(2 * math.pi)
 
+-- the distance of floats at x; math.log may miss a power of two by a bit
 local function ulp(x)
   local size = math.max(math.abs(x), 2 ^ -126)
-  return 2 ^ (math.floor(math.log(size, 2)) - 23)
+  local power = 2 ^ math.floor(math.log(size) / math.log(2) + 0.5)
+  return (power > size and power / 2 or power) * 2 ^ -23
 end
 
 local function float(x)
@@ -308,7 +310,6 @@ local function step(n, t, s)
     or compare("step: p", p:totable(), before, exact "p", function(x, _, i)
       return 0.5 * ulp(x) + 6 * ulp(right[i].p_size)
     end)
-    or largest(g:totable()) ~= 0 and "step: the gradient stays"
 end
 
 -- what several steps without a gradient give, against as many with one of 0

@@ -1,4 +1,5 @@
 --- Runs the `lunula` command of this checkout as its users do.
+local interpreter = require "spec.support.interpreter"
 local shell = require "lunula.shell"
 
 local LUA_PATH = "LUA_PATH=./lua/?.lua;./lua/?/init.lua;;"
@@ -18,11 +19,11 @@ local function append(list, more)
   return list
 end
 
--- lua5.4 with these words, where this checkout's modules are found
+-- Lua with these words, where this checkout's modules are found
 local function lua(words, environment)
   local all = { "env", LUA_PATH, LUA_CPATH, "NO_PROXY=127.0.0.1" }
   append(all, environment)
-  return append(append(all, { "lua5.4" }), words)
+  return append(append(all, { interpreter }), words)
 end
 
 local function command(words, environment)

@@ -1,11 +1,14 @@
 --- What `make lint` checks that no linter does: the plan of the house.
 -- Includes point down, lua.h stays in src/lua and cblas.h in one file, lines
 -- have at most 80 columns and files at most 600 lines. Headers hide what they
--- declare from the program that loads the library.
+-- declare from the program that loads the library. Lua is what 5.1 knows: this
+-- runs under it.
 
 local RANK = { base = 0, kernel = 1, tensor = 2, text = 3, encoder = 3,
   optim = 3, io = 3, serve = 4, lua = 5 }
 local COLUMNS, LINES = 80, 600
+local OF_NO_TABLE = { __len = true, __gc = true, __close = true,
+  __pairs = true, __ipairs = true }
 
 local found = 0
 
@@ -40,6 +43,18 @@ local function check_include(where, path, line)
   end
 end
 
+-- what every Lua reads and does not understand alike
+local function check_lua(where, line)
+  local bare = line:gsub("\\\\", "")
+  if bare:find "\\x%x%x" or bare:find "\\u{" or bare:find "\\z" then
+    complain(where, "an escape that Lua 5.1 does not know")
+  end
+  local event = where:find "^lua/" and bare:match "%f[%w_]__%l+"
+  if OF_NO_TABLE[event] then
+    complain(where, event .. " of a table, which Lua 5.1 does not call")
+  end
+end
+
 -- characters, not bytes: what begins one is no continuation byte
 local function columns(line)
   return #line:gsub("[\128-\191]", "")
@@ -55,9 +70,14 @@ local function check_file(path)
     end
     if line:find "[ \t]$" then complain(where, "ends in a blank") end
     if path:find "^src/" then check_include(where, path, line) end
+    if path:find "%.lua$" then check_lua(where, line) end
   end
   if n > LINES and not path:find "^spec/" then
     complain(path, ("%d lines, at most %d"):format(n, LINES))
+  end
+  if path:find "%.lua$" then
+    local parsed, why = loadfile(path)
+    if not parsed then complain(path, why) end
   end
 end
 
@@ -88,4 +108,4 @@ local SOURCES = "src lua spec examples -name '*.[ch]' -o -name '*.lua'"
 for _, path in ipairs(files(SOURCES)) do check_file(path) end
 local HEADERS = "src -name '*.h' ! -name '*_impl.h'"
 for _, path in ipairs(files(HEADERS)) do check_header(path) end
-os.exit(found == 0)
+os.exit(found == 0 and 0 or 1)

@@ -19,7 +19,7 @@
 
 enum {
   MEM_ALIGN = 64,
-  MEM_LARGE = 1 << 16,  /* bytes from which on a block is large */
+  MEM_LARGE = 1 << 15,  /* bytes from which on a block is large */
   MEM_KEPT = 1 << 23    /* bytes of freed blocks */
 };
 
@@ -42,6 +42,10 @@ int64_t mem_mappings(void);
    The pages of a file mapped privately are copied when they are written; one
    by one, and after they were read, each interrupts every other thread. */
 void  mem_take_pages(void *p, size_t bytes);
+
+/* Takes the page of an address alone, before anything reads it: a read of a
+   file's page also maps its neighbours. */
+void  mem_take_page(void *p);
 
 /* a * b in *out; false when it does not fit */
 bool  mem_times(size_t a, size_t b, size_t *out);

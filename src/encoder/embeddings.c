@@ -3,6 +3,8 @@
 */
 #include "embeddings.h"
 
+#include <string.h>
+
 #include "../base/pool.h"
 #include "../tensor/row_gradient.h"
 #include "gradient.h"
@@ -16,6 +18,7 @@ typedef struct EmbeddingJob {
   const float *dz;                 /* [tokens, hidden] */
   float *dword;                    /* rows as word_row says, or NULL */
   const int32_t *word_row;         /* [tokens] */
+  int64_t untrained;               /* as in Embeddings */
   float *dposition, *dtype;        /* like the tables, or NULL */
   int64_t hidden;
 } EmbeddingJob;
@@ -25,7 +28,9 @@ typedef struct EmbeddingJob {
 
 static void gather_token(const EmbeddingJob *j, int64_t t, int64_t place) {
   int64_t hidden = j->hidden;
-  const float *word = tensor_f32(j->e->word) + j->b->ids[t] * hidden;
+  const float *word = j->b->words
+                    ? j->b->words + t * hidden
+                    : tensor_f32(j->e->word) + j->b->ids[t] * hidden;
   const float *position = tensor_f32(j->e->position) + place * hidden;
   const float *type = tensor_f32(j->e->type) + j->b->types[t] * hidden;
   float *out = j->out + t * hidden;
@@ -80,12 +85,11 @@ void embeddings_again(const Embeddings *e, const Batch *b,
 
 static void add_row(float *table, int64_t row, const float *dz,
                     int64_t hidden, int64_t columns) {
-  if (table == NULL) return;
   for (int64_t c = 0; c < columns; c++) table[row * hidden + c] += dz[c];
 }
 
 
-/* some columns of all tokens, in their order: one owner for each number */
+/* Some columns of all tokens, in their order: one owner for each number. */
 static void scatter_columns(void *ctx, int64_t i) {
   const EmbeddingJob *j = ctx;
   const Batch *b = j->b;
@@ -94,13 +98,20 @@ static void scatter_columns(void *ctx, int64_t i) {
   for (int64_t s = 0; s < b->sequences; s++)
     for (int64_t t = b->offsets[s]; t < b->offsets[s + 1]; t++) {
       const float *dz = j->dz + t * hidden + c;
-      if (b->ids[t] != j->e->untrained)
-        add_row(j->dword ? j->dword + c : NULL, j->word_row[t], dz, hidden,
-                n);
-      add_row(j->dposition ? j->dposition + c : NULL, t - b->offsets[s], dz,
-              hidden, n);
-      add_row(j->dtype ? j->dtype + c : NULL, b->types[t], dz, hidden, n);
+      if (j->dword != NULL && b->ids[t] != j->untrained)
+        add_row(j->dword + c, j->word_row[t], dz, hidden, n);
+      if (j->dposition != NULL)
+        add_row(j->dposition + c, t - b->offsets[s], dz, hidden, n);
+      if (j->dtype != NULL)
+        add_row(j->dtype + c, b->types[t], dz, hidden, n);
     }
+}
+
+
+static void scatter(EmbeddingJob *j) {
+  int64_t tasks = (j->hidden + COLUMNS_A_TASK - 1) / COLUMNS_A_TASK;
+  if (j->dword != NULL || j->dposition != NULL || j->dtype != NULL)
+    pool_run(tasks, scatter_columns, j);
 }
 
 
@@ -113,13 +124,12 @@ static bool wanted_gradient(Tensor *table, float **out) {
 
 /* The words' gradient is in the rows of the batch, but where a dense one is
    already gathered. */
-static bool wanted_words(EmbeddingJob *j) {
-  Tensor *word = j->e->word;
+static bool wanted_words(EmbeddingJob *j, Tensor *word) {
   j->word_row = j->b->ids;
   if (!word->requires_grad || word->grad != NULL)
     return wanted_gradient(word, &j->dword);
   const RowGradient *g = row_gradient_place(word, j->b->ids, j->b->tokens,
-                                            j->e->untrained);
+                                            j->untrained);
   if (g == NULL) return false;
   j->dword = g->value;
   j->word_row = g->place;
@@ -130,16 +140,51 @@ static bool wanted_words(EmbeddingJob *j) {
 bool embeddings_back(const Embeddings *e, const Batch *b,
                      const NormKept *kept, const Dropout *d, float *dout) {
   int64_t hidden = e->word->shape.size[1];
-  EmbeddingJob j = { .e = e, .b = b, .dz = dout, .hidden = hidden };
+  EmbeddingJob j = { .b = b, .dz = dout, .hidden = hidden,
+                     .untrained = e->untrained };
   dropout_rows(dout, d, b->tokens, hidden);
   if (!norm_back(&e->norm, kept, dout, NULL, &NO_DROPOUT, b->tokens) ||
-      !wanted_words(&j) ||
+      (b->ids != NULL && !wanted_words(&j, e->word)) ||
       !wanted_gradient(e->position, &j.dposition) ||
       !wanted_gradient(e->type, &j.dtype))
     return false;
-  pool_run((hidden + COLUMNS_A_TASK - 1) / COLUMNS_A_TASK, scatter_columns,
-           &j);
+  scatter(&j);
   return true;
+}
+
+/* }======== */
+
+
+/* {======== the words alone ======== */
+
+/* kept: the ids, the id that does not learn */
+static bool words_back(Node *n, Tensor *dout) {
+  const Tensor *ids = n->kept.tensor[0];
+  int32_t offsets[] = { 0, (int32_t)tensor_count(ids) };
+  Batch b = { .tokens = tensor_count(ids), .sequences = 1,
+              .ids = tensor_i32(ids), .offsets = offsets };
+  EmbeddingJob j = { .b = &b, .dz = tensor_f32(dout),
+                     .hidden = dout->shape.size[1],
+                     .untrained = n->kept.integer[0] };
+  if (!wanted_words(&j, n->input[0].leaf)) return false;
+  scatter(&j);
+  return true;
+}
+
+
+static const Op WORDS = { .name = "embed", .backward = words_back };
+
+
+Tensor *embeddings_words(const Embeddings *e, Tape *tape, Tensor *ids) {
+  int64_t tokens = tensor_count(ids), hidden = e->word->shape.size[1];
+  Shape s = shape_of(2, tokens, hidden);
+  Tensor *out = tensor_new(FLOAT32, &s);
+  for (int64_t t = 0; out != NULL && t < tokens; t++)
+    memcpy(tensor_f32(out) + t * hidden,
+           tensor_f32(e->word) + tensor_i32(ids)[t] * hidden,
+           sizeof(float) * (size_t)hidden);
+  Kept kept = { .tensor = { ids }, .integer = { e->untrained } };
+  return tape_record(tape, out, &WORDS, 1, (Tensor *[]){ e->word }, &kept);
 }
 
 /* }======== */

@@ -125,19 +125,33 @@ void encoder_set_checkpointing(Encoder *e, bool on) {
 }
 
 
-static bool pack_weights(Encoder *e, bool recorded, Scope *scope) {
+static void block_free(Block *b) {
+  mem_free(b->memory);
+  *b = (Block){ NULL, 0 };
+}
+
+
+void encoder_trim(Encoder *e) {
+  block_free(&e->spare);
+  block_free(&e->scratch);
+}
+
+
+static bool pack_weights(Encoder *e, bool learns, Scope *scope) {
   bool all;
-  if (recorded && !e->taken) parameters_take_pages(&e->parameters);
-  e->taken = e->taken || recorded;
-  if (!parameters_pack(&e->parameters, e->precision, recorded, &all))
+  if (learns && !e->taken) parameters_take_pages(&e->parameters);
+  e->taken = e->taken || learns;
+  if (!parameters_pack(&e->parameters, e->precision, learns, &all))
     return false;
   *scope = all ? PACKED : FORWARD;
   return true;
 }
 
 
-static bool encoder_wants(const Encoder *e) {
-  if (embeddings_want(&e->parameters.embeddings)) return true;
+/* does any parameter that has a part in the forward want a gradient? */
+static bool encoder_wants(const Encoder *e, const EncoderInput *in) {
+  if (embeddings_want(&e->parameters.embeddings, in->ids != NULL))
+    return true;
   for (int64_t i = 0; i < e->config.num_hidden_layers; i++)
     if (layer_wants(&e->parameters.layer[i])) return true;
   return false;
@@ -182,6 +196,7 @@ static void pass_free(void *state) {
   tensor_release(p->input.ids);
   tensor_release(p->input.types);
   tensor_release(p->input.offsets);
+  tensor_release(p->input.inputs_embeds);
   encoder_release(e);
   free(p);
 }
@@ -189,8 +204,12 @@ static void pass_free(void *state) {
 
 static Batch batch_of(const EncoderInput *in) {
   const int32_t *offsets = tensor_i32(in->offsets);
-  Batch b = { tensor_count(in->ids), tensor_count(in->offsets) - 1, 0,
-              tensor_i32(in->ids), tensor_i32(in->types), offsets };
+  Batch b = { .tokens = tensor_count(in->types),
+              .sequences = tensor_count(in->offsets) - 1,
+              .ids = in->ids ? tensor_i32(in->ids) : NULL,
+              .words = in->inputs_embeds ? tensor_f32(in->inputs_embeds)
+                                         : NULL,
+              .types = tensor_i32(in->types), .offsets = offsets };
   for (int64_t s = 0; s < b.sequences; s++)
     if (offsets[s + 1] - offsets[s] > b.longest)
       b.longest = offsets[s + 1] - offsets[s];
@@ -210,16 +229,36 @@ static size_t input_bytes(const Pass *p) {
 }
 
 
+/* holds what was given; false: no memory */
+static bool take_input(EncoderInput *to, const EncoderInput *in) {
+  if (in->ids != NULL) to->ids = tensor_retain(in->ids);
+  to->types = tensor_retain(in->types);
+  to->offsets = tensor_retain(in->offsets);
+  if (in->inputs_embeds == NULL) return true;
+  to->inputs_embeds = tensor_contiguous(in->inputs_embeds);
+  return to->inputs_embeds != NULL;
+}
+
+
+/* no way back needs the vectors themselves */
+static void forget_words(Pass *p) {
+  tensor_release(p->input.inputs_embeds);
+  p->input.inputs_embeds = NULL;
+  p->batch.words = NULL;
+}
+
+
 static Pass *pass_new(Encoder *e, const EncoderInput *in,
                       const EncoderDropout *d, bool recorded) {
   size_t layers = (size_t)e->config.num_hidden_layers;
   Pass *p = calloc(1, sizeof *p + layers * sizeof *p->layer);
   if (p == NULL) return NULL;
   p->encoder = encoder_retain(e);
-  p->input = (EncoderInput){ tensor_retain(in->ids),
-                             tensor_retain(in->types),
-                             tensor_retain(in->offsets) };
-  p->batch = batch_of(in);
+  if (!take_input(&p->input, in)) {
+    pass_free(p);
+    return NULL;
+  }
+  p->batch = batch_of(&p->input);
   p->dropout = *d;
   p->precision = e->precision;
   p->version = parameters_version(e);
@@ -295,8 +334,22 @@ static void settle(const Pass *p) {
   for (int i = 0; i < encoder_parameters(e); i++)
     if (encoder_parameter(e, i) != word)
       tensor_settle(encoder_parameter(e, i));
-  tensor_settle_rows(word, p->batch.ids, p->batch.tokens);
+  if (p->batch.ids != NULL)
+    tensor_settle_rows(word, p->batch.ids, p->batch.tokens);
   clock_leave(before);
+}
+
+
+/* words that will get a gradient, and so be written */
+static void take_words(const Pass *p) {
+  const Tensor *word = p->encoder->parameters.embeddings.word;
+  int64_t hidden = p->encoder->config.hidden_size;
+  if (p->batch.ids == NULL || !word->requires_grad) return;
+  for (int64_t t = 0; t < p->batch.tokens; t++) {
+    float *row = tensor_f32(word) + p->batch.ids[t] * hidden;
+    mem_take_page(row);
+    mem_take_page(row + hidden - 1);
+  }
 }
 
 
@@ -308,15 +361,18 @@ static const Op ENCODER = { "encoder", encoder_back, pass_free,
 
 Tensor *encoder_forward(Encoder *e, Tape *tape, const EncoderInput *input,
                         const EncoderDropout *dropout) {
-  bool recorded = tape->recording && encoder_wants(e);
+  Tensor *given = input->inputs_embeds;
+  bool learns = tape->recording && encoder_wants(e, input);
+  bool recorded = learns || (given != NULL && tape_wants(tape, given));
   Pass *p = pass_new(e, input, dropout, recorded);
   Scratch s;
   Scope scope;
   if (p == NULL) return NULL;
   Shape shape = shape_of(2, p->batch.tokens, e->config.hidden_size);
   Tensor *out = tensor_new(FLOAT32, &shape);
+  if (learns) take_words(p);
   settle(p);
-  if (out == NULL || !pack_weights(e, recorded, &scope) ||
+  if (out == NULL || !pack_weights(e, learns, &scope) ||
       !scratch_get(&e->scratch, &s, &e->config, &p->batch, p->precision,
                    scope)) {
     tensor_release(out);
@@ -326,11 +382,20 @@ Tensor *encoder_forward(Encoder *e, Tape *tape, const EncoderInput *input,
   ClockPart before = clock_enter(CLOCK_ELEMENTWISE);
   run_layers(p, &s, tensor_f32(out));
   clock_leave(before);
+  forget_words(p);
   Kept kept = { .tensor = { input->ids, input->types, input->offsets },
                 .state = p };
-  if (recorded) return tape_attach(tape, out, &ENCODER, 0, NULL, &kept);
+  if (recorded)
+    return tape_attach(tape, out, &ENCODER, given != NULL, &given, &kept);
   pass_free(p);
   return out;
+}
+
+
+Tensor *encoder_embed(Encoder *e, Tape *tape, Tensor *ids) {
+  const Embeddings *embeddings = &e->parameters.embeddings;
+  tensor_settle_rows(embeddings->word, tensor_i32(ids), tensor_count(ids));
+  return embeddings_words(embeddings, tape, ids);
 }
 
 /* }======== */
@@ -365,18 +430,21 @@ static void input_again(void *ctx, const Matrix *x) {
 
 
 /* the lowest layer that must be gone back through; -1: the embeddings too */
-static int64_t lowest_wanted(const Parameters *params) {
-  if (embeddings_want(&params->embeddings)) return -1;
+static int64_t lowest_wanted(const Pass *p, bool to_input) {
+  const Parameters *params = &p->encoder->parameters;
+  if (to_input || embeddings_want(&params->embeddings, p->batch.ids != NULL))
+    return -1;
   int64_t i = 0;
   while (i < params->layers && !layer_wants(&params->layer[i])) i++;
   return i;
 }
 
 
-/* dx [tokens, hidden] is used up */
-static bool back_through(const Pass *p, float *dx) {
+/* dx [tokens, hidden] is used up; to_input: becomes the gradient of the word
+   vectors that were given */
+static bool back_through(const Pass *p, float *dx, bool to_input) {
   const Parameters *params = &p->encoder->parameters;
-  int64_t lowest = lowest_wanted(params);
+  int64_t lowest = lowest_wanted(p, to_input);
   Scratch s;
   Encoder *e = p->encoder;
   if (!scratch_get(&e->scratch, &s, &e->config, &p->batch, p->precision,
@@ -401,9 +469,10 @@ static bool back_through(const Pass *p, float *dx) {
 
 static bool encoder_back(Node *n, Tensor *dout) {
   ClockPart before = clock_enter(CLOCK_ELEMENTWISE);
-  bool ok = back_through(n->kept.state, tensor_f32(dout));
+  bool to_input = n->inputs > 0 && node_wants(n, 0);
+  bool ok = back_through(n->kept.state, tensor_f32(dout), to_input);
   clock_leave(before);
-  return ok;
+  return ok && (!to_input || node_give(n, 0, tensor_retain(dout)));
 }
 
 /* }======== */

@@ -54,14 +54,23 @@ typedef struct EncoderDropout {
 
 /* What is asked of a batch (the caller has checked it): INT32, contiguous;
    ids, types [tokens], within the tables; offsets [sequences + 1] from 0 to
-   tokens, rising, no sequence longer than max_position_embeddings. */
+   tokens, rising, no sequence longer than max_position_embeddings. Or, in
+   place of ids, what they stand for: inputs_embeds, FLOAT32 [tokens, hidden],
+   to which the gradient then goes. The other of the two is NULL. */
 typedef struct EncoderInput {
-  Tensor *ids, *types, *offsets;
+  Tensor *ids, *types, *offsets, *inputs_embeds;
 } EncoderInput;
 
 /* [tokens, hidden]; NULL: no memory */
 Tensor *encoder_forward(Encoder *e, Tape *tape, const EncoderInput *input,
                         const EncoderDropout *dropout);
+
+/* the vectors of words, as a forward of these ids takes them: INT32,
+   contiguous, within the table. [tokens, hidden]; NULL: no memory */
+Tensor *encoder_embed(Encoder *e, Tape *tape, Tensor *ids);
+
+/* gives back the memory that forwards work in and would use again */
+void    encoder_trim(Encoder *e);
 
 /* bytes that a recorded forward of so many tokens keeps for its backward */
 size_t  encoder_keeps(const Encoder *e, int64_t tokens);

@@ -24,6 +24,12 @@ float *gradient_of(Tensor *parameter) {
 }
 
 
+float *gradient_to_fill(Tensor *parameter, bool *add) {
+  Tensor *grad = tensor_gradient_to_fill(parameter, add);
+  return grad ? tensor_f32(grad) : NULL;
+}
+
+
 static void sum_some(void *ctx, int64_t c, int64_t n) {
   const ColumnSums *s = ctx;
   if (s->y == NULL)

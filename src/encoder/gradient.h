@@ -15,6 +15,9 @@
 /* a parameter's gradient, made zero when it is asked for first; NULL: no
    memory */
 float *gradient_of(Tensor *parameter);
+/* the same for who writes all of it, or adds where *add says that there is
+   something */
+float *gradient_to_fill(Tensor *parameter, bool *add);
 
 /* sum += column sums of x [rows, columns], with rows `stride` apart, times y
    element by element where y is not NULL; cut over the pool */

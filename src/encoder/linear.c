@@ -107,25 +107,26 @@ void linear_product(const Linear *l, const Arithmetic *a, float *y,
 
 /* {======== backward ======== */
 
-/* dw [out, in] += dy' x */
-static void weight_back(const Linear *l, const Arithmetic *a, float *dw,
+/* dw [out, in] (+)= dy' x; false: no memory */
+static bool weight_back(const Linear *l, const Arithmetic *a,
                         const Matrix *dy, const Matrix *x) {
   int64_t out = outputs(l), in = inputs(l);
+  bool add;
+  float *dw = gradient_to_fill(l->weight, &add);
+  if (dw == NULL) return false;
   if (is_ours(l, a->precision))
-    product_columns(dy->element, dw, dy->panels, x->panels, out, in, x->rows);
+    product_columns(dy->element, dw, add, dy->panels, x->panels, out, in,
+                    x->rows);
   else
     gemm(true, false, out, in, x->rows, 1, dy->values, dy->stride,
-         x->values, in, 1, dw, in);
+         x->values, in, add, dw, in);
+  return true;
 }
 
 
 bool linear_back(const Linear *l, const Arithmetic *a, const Matrix *dy,
                  const Matrix *x) {
-  if (l->weight->requires_grad) {
-    float *dw = gradient_of(l->weight);  /* [out, in] */
-    if (dw == NULL) return false;
-    weight_back(l, a, dw, dy, x);
-  }
+  if (l->weight->requires_grad && !weight_back(l, a, dy, x)) return false;
   if (l->bias->requires_grad) {
     float *db = gradient_of(l->bias);    /* [out] */
     if (db == NULL) return false;

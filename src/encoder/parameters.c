@@ -227,10 +227,11 @@ bool layer_wants(const Layer *l) {
 }
 
 
-bool embeddings_want(const Embeddings *e) {
-  Tensor *const all[EMBEDDING_PARAMETERS] = {
-    e->word, e->position, e->type, e->norm.weight, e->norm.bias };
-  return any(all, EMBEDDING_PARAMETERS, wants);
+bool embeddings_want(const Embeddings *e, bool words) {
+  Tensor *const others[EMBEDDING_PARAMETERS - 1] = {
+    e->position, e->type, e->norm.weight, e->norm.bias };
+  return (words && wants(e->word)) ||
+         any(others, EMBEDDING_PARAMETERS - 1, wants);
 }
 
 

@@ -44,9 +44,10 @@ void parameters_unpack(Parameters *p);
 /* takes the memory of what training changes as a whole: all but the tables */
 void parameters_take_pages(const Parameters *p);
 
-/* does any parameter of the layer, or of the embeddings, want a gradient? */
+/* does any parameter of the layer, or of the embeddings, want a gradient?
+   words: that of the words too */
 bool layer_wants(const Layer *l);
-bool embeddings_want(const Embeddings *e);
+bool embeddings_want(const Embeddings *e, bool words);
 
 #pragma GCC visibility pop
 

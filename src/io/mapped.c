@@ -94,7 +94,8 @@ static void forget(char *data, size_t bytes) {
 
 static void release_part(Storage *s) {
   Mapped *m = s->owner;
-  if (!m->overlap) forget(s->data, s->bytes);
+  if (!__atomic_load_n(&m->overlap, __ATOMIC_RELAXED))
+    forget(s->data, s->bytes);
   mapped_release(m);
 }
 
@@ -103,7 +104,8 @@ Storage *mapped_storage(Mapped *m, size_t first, size_t bytes) {
   assert(first <= m->bytes && bytes <= m->bytes - first);
   Storage *s = storage_wrap(m->data + first, bytes, release_part, m);
   if (s == NULL) return NULL;
-  m->overlap = m->overlap || first < m->end;
+  if (first < m->end)  /* parts are released on any thread */
+    __atomic_store_n(&m->overlap, true, __ATOMIC_RELAXED);
   m->end = first + bytes;
   mapped_retain(m);
   return s;

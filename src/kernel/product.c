@@ -211,11 +211,11 @@ void product_finish(int64_t m, int64_t n, const Finish *f) {
 }
 
 
-void product_columns(Element e, float *c, const uint32_t *a,
+void product_columns(Element e, float *c, bool add, const uint32_t *a,
                      const uint32_t *b, int64_t m, int64_t n, int64_t depth) {
   int64_t size = panel_size(e, depth);
   Product p = {
-    .element = e, .c = c, .add = true,
+    .element = e, .c = c, .add = add,
     .a = { a, 1, PANEL_COLUMNS }, .b = { b, 1, PANEL_COLUMNS },
     .a_block = size, .b_panel = size,
     .m = m, .n = n, .units = panel_units(e, depth),

@@ -67,9 +67,9 @@ void product_finish_piece(const Finish *f, Piece p);
 /* finishes a c that was made otherwise */
 void product_finish(int64_t m, int64_t n, const Finish *f);
 
-/* c += a' b, c [m, n]: panels of a with m columns, of b with n, both of this
+/* c (+)= a' b, c [m, n]: panels of a with m columns, of b with n, both of this
    depth */
-void product_columns(Element e, float *c, const uint32_t *a,
+void product_columns(Element e, float *c, bool add, const uint32_t *a,
                      const uint32_t *b, int64_t m, int64_t n, int64_t depth);
 
 #pragma GCC visibility pop

@@ -93,11 +93,11 @@ typedef struct RowKernels {
   void (*column_products)(float *sum, const float *x, const float *y,
                           int64_t rows, int64_t stride, int64_t columns);
 
-  /* one step of p, m, v [n]; then the gradient g [n] is 0. From the numbers
+  /* one step of p, m, v [n] with the gradient g [n]. From the numbers
      given, m is within 2.5 ULP of |b1 m| + |(1 - b1) g|, v within 4 ULP, and p
      within 1/2 ULP and 6 ULP of rate (|u| + decay |p|), u with that sum for
      m; as long as g^2 is a normal number or small beside v */
-  void (*step)(float *p, float *g, float *m, float *v, int64_t n,
+  void (*step)(float *p, const float *g, float *m, float *v, int64_t n,
                const StepNumbers *s);
   /* s [steps], one after the other, with gradients of 0: the same numbers
      as `step` gives. Only rate, m_fix and v_fix differ between them. */

@@ -4,7 +4,7 @@
 ** functions round alike.
 */
 
-KERNEL void FN(step)(float *p, float *g, float *m, float *v, int64_t n,
+KERNEL void FN(step)(float *p, const float *g, float *m, float *v, int64_t n,
                      const StepNumbers *s) {
   for (int64_t i = 0; i < n; i += WIDTH) {
     int64_t left = n - i;
@@ -15,7 +15,6 @@ KERNEL void FN(step)(float *p, float *g, float *m, float *v, int64_t n,
     FN(put)(m + i, mi, left);
     FN(put)(v + i, vi, left);
     FN(put)(p + i, pi - s->rate * (u + s->decay * pi), left);
-    FN(put)(g + i, (V){ 0 }, left);
   }
 }
 

@@ -9,13 +9,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <lualib.h>
 
 #if LUA_VERSION_NUM < 502
 
 #define lua_rawlen(L, i)  lua_objlen(L, i)
+
+/* a library built for 5.1 lacks functions in the others, which refuse it */
+#define luaL_checkversion(L)  ((void)(L))
 
 /* LuaJIT 2.1 declares both functions and Lua 5.1 neither: ours under another
    name serve the two */
@@ -70,9 +75,41 @@ static inline bool compat_toint64(lua_State *L, int i, int64_t *out) {
   return exact;
 #else
   lua_Number x = lua_tonumber(L, i);
-  if (!(x >= -0x1p63 && x < 0x1p63)) return false;
+  if (!lua_isnumber(L, i) || !(x >= -0x1p63 && x < 0x1p63)) return false;
   *out = (int64_t)x;
   return (lua_Number)*out == x;
+#endif
+}
+
+#if LUA_VERSION_NUM < 503
+
+/* Lua's own cut a fraction off */
+#define luaL_checkinteger  compat_checkinteger
+#define luaL_optinteger    compat_optinteger
+
+static inline lua_Integer compat_checkinteger(lua_State *L, int arg) {
+  int64_t x = 0;
+  luaL_checknumber(L, arg);
+  if (!compat_toint64(L, arg, &x))
+    luaL_argerror(L, arg, "number has no integer representation");
+  return (lua_Integer)x;
+}
+
+static inline lua_Integer compat_optinteger(lua_State *L, int arg,
+                                            lua_Integer otherwise) {
+  if (lua_isnoneornil(L, arg)) return otherwise;
+  return compat_checkinteger(L, arg);
+}
+
+#endif
+
+/* the C file of a Lua file, NULL when it is closed */
+static inline FILE *compat_checkfile(lua_State *L, int arg) {
+#if LUA_VERSION_NUM >= 502
+  luaL_Stream *s = (luaL_Stream *)luaL_checkudata(L, arg, LUA_FILEHANDLE);
+  return s->closef != NULL ? s->f : NULL;
+#else
+  return *(FILE **)luaL_checkudata(L, arg, LUA_FILEHANDLE);
 #endif
 }
 

@@ -22,6 +22,7 @@ static const luaL_Reg openers[] = {
   {"kernels", kernels_open},
   {"model", model_open},
   {"quantise", quantise_open},
+  {"number_text", number_open},
   {"recording", state_open},
   {"rng", rng_open},
   {"share", share_open},
@@ -45,6 +46,7 @@ static int l_cpu(lua_State *L) {
 
 int luaopen_lunula_core(lua_State *L) {
   Error e;
+  luaL_checkversion(L);
   if (!cpu_detect(&e)) return luaL_error(L, "%s", e.message);
   library_stay();
   blas_init();

@@ -132,13 +132,30 @@ static void check_offsets(lua_State *L, const Tensor *t, int64_t tokens,
 }
 
 
-static EncoderInput check_input(lua_State *L, const EncoderConfig *c) {
-  EncoderInput in;
-  in.ids = check_row(L, 2, -1);
-  int64_t tokens = tensor_count(in.ids);
-  in.types = check_row(L, 3, tokens);
+/* FLOAT32 [tokens, hidden] */
+static Tensor *check_words(lua_State *L, int arg, int64_t tokens,
+                           int64_t hidden) {
+  Tensor *t = ltensor_check(L, arg);
+  Shape s = shape_of(2, tokens, hidden);
+  char want[SHAPE_TEXT], got[SHAPE_TEXT];
+  if (t->dtype != FLOAT32 || !shape_equal(&t->shape, &s))
+    fail(L, "inputs_embeds: expected float32 %s, got %s %s",
+         shape_text(&s, want), dtype_name(t->dtype),
+         shape_text(&t->shape, got));
+  return t;
+}
+
+
+/* ids, or inputs_embeds at `words` */
+static EncoderInput check_input(lua_State *L, const EncoderConfig *c,
+                                int words) {
+  EncoderInput in = { .ids = NULL };
+  if (lua_isnoneornil(L, words)) in.ids = check_row(L, 2, -1);
+  in.types = check_row(L, 3, in.ids ? tensor_count(in.ids) : -1);
   in.offsets = check_row(L, 4, -1);
-  check_range(L, in.ids, c->vocab_size, "id");
+  int64_t tokens = tensor_count(in.types);
+  if (in.ids != NULL) check_range(L, in.ids, c->vocab_size, "id");
+  else in.inputs_embeds = check_words(L, words, tokens, c->hidden_size);
   check_range(L, in.types, c->type_vocab_size, "token type");
   check_offsets(L, in.offsets, tokens, c->max_position_embeddings);
   return in;
@@ -170,16 +187,17 @@ static Tensor *pooled(Tape *tape, Tensor *x, Tensor *offsets, int how) {
 
 
 /* forward(ids, types, offsets [, hidden dropout, attention dropout, seed,
-   pooling]): [tokens, hidden], or [sequences, hidden] and the tokens' memory
-   does not wait for the collector */
+   pooling, inputs_embeds]): [tokens, hidden], or [sequences, hidden] and the
+   tokens' memory does not wait for the collector. inputs_embeds stand in for
+   ids, which are not looked at then */
 static int m_forward(lua_State *L) {
   Encoder *e = check_encoder(L);
   Tape *tape = lstate_tape(L);
-  lua_settop(L, 8);
+  lua_settop(L, 9);
   if (tape->recording)
-    lstate_pressure(L, encoder_needs(e, tensor_count(ltensor_check(L, 2))));
+    lstate_pressure(L, encoder_needs(e, tensor_count(ltensor_check(L, 3))));
   Tensor **out = ltensor_slot(L);
-  EncoderInput in = check_input(L, encoder_config(e));
+  EncoderInput in = check_input(L, encoder_config(e), 9);
   EncoderDropout d = { opt_probability(L, 5), opt_probability(L, 6),
                        (uint64_t)luaL_optinteger(L, 7, 0) };
   int how = opt_pooling(L, 8);
@@ -194,6 +212,19 @@ static int m_version(lua_State *L) {
   lua_pushnumber(L, (lua_Number)v.written);
   lua_pushnumber(L, (lua_Number)v.replaced);
   return 2;
+}
+
+
+/* embed(ids): the vectors of words, [tokens, hidden] */
+static int m_embed(lua_State *L) {
+  Encoder *e = check_encoder(L);
+  lua_settop(L, 2);
+  Tensor **out = ltensor_slot(L);
+  Tensor *ids = check_row(L, 2, -1);
+  luaL_argcheck(L, tensor_count(ids) <= INT32_MAX, 2, "too many");
+  check_range(L, ids, encoder_config(e)->vocab_size, "id");
+  *out = encoder_embed(e, lstate_tape(L), ids);
+  return ltensor_done(L, out);
 }
 
 
@@ -241,6 +272,13 @@ static int m_checkpointing(lua_State *L) {
 }
 
 
+/* trim() */
+static int m_trim(lua_State *L) {
+  encoder_trim(check_encoder(L));
+  return 0;
+}
+
+
 static int mm_gc(lua_State *L) {
   Encoder **e = (Encoder **)luaL_checkudata(L, 1, ENCODER);
   encoder_release(*e);
@@ -254,10 +292,12 @@ static const luaL_Reg meth[] = {
   {"parameter", m_parameter},
   {"set", m_set},
   {"forward", m_forward},
+  {"embed", m_embed},
   {"precision", m_precision},
   {"checkpointing", m_checkpointing},
   {"keeps", m_keeps},
   {"version", m_version},
+  {"trim", m_trim},
   {NULL, NULL}
 };
 

@@ -34,6 +34,8 @@
 #define LOCK    "lunula.lock"
 #define LISTING "lunula.listing"
 
+enum { WRITTEN_ROWS = 256 };  /* of a table, at a time */
+
 
 /* the message as it is: the place in a Lua file would say nothing about a
    file on the disk */
@@ -198,11 +200,34 @@ static bool write_tensor(lua_State *L, Atomic *a, Tensor *t, Error *e) {
 }
 
 
+/* the same of a table that is trained, which stays unsettled: to bring all its
+   rows up to date where they lie would take the memory of all */
+static bool write_unsettled(lua_State *L, Atomic *a, const Tensor *t,
+                            Error *e) {
+  int64_t rows = t->shape.size[0], width = t->shape.size[1];
+  float *some = (float *)lua_newuserdata(
+    L, sizeof *some * WRITTEN_ROWS * (size_t)width);
+  bool ok = true;
+  for (int64_t first = 0; ok && first < rows; first += WRITTEN_ROWS) {
+    int64_t n = rows - first < WRITTEN_ROWS ? rows - first : WRITTEN_ROWS;
+    tensor_read_rows(t, first, n, some);
+    ok = atomic_write(a, some, sizeof *some * (size_t)(n * width), e);
+  }
+  lua_pop(L, 1);
+  return ok;
+}
+
+
 /* writes what is on top, a string or a tensor */
 static bool write_piece(lua_State *L, Atomic *a, Error *e) {
   size_t n;
-  Tensor *t = ltensor_test(L, lua_gettop(L));
-  if (t != NULL) return write_tensor(L, a, t, e);
+  Tensor *t = ltensor_testhandle(L, lua_gettop(L));
+  if (t != NULL && tensor_has_unsettled_rows(t))
+    return write_unsettled(L, a, t, e);
+  if (t != NULL) {
+    tensor_settle(t);
+    return write_tensor(L, a, t, e);
+  }
   if (lua_type(L, -1) != LUA_TSTRING)
     return error_set(e, "write: a piece must be a string or a tensor, got %s",
                      luaL_typename(L, -1));
@@ -234,6 +259,45 @@ static int l_write(lua_State *L) {
     return 0;
   atomic_abort(a);
   return raise(L, &e);
+}
+
+/* }======== */
+
+
+/* {======== lines ======== */
+
+/* more of a line; true when its end is not among it */
+static bool add_part(luaL_Buffer *b, FILE *f) {
+  char *to = luaL_prepbuffer(b);
+  size_t n = 0;
+  int c = 0;
+  flockfile(f);
+  while (n < LUAL_BUFFERSIZE && c != '\n' && (c = getc_unlocked(f)) != EOF)
+    to[n++] = (char)c;
+  funlockfile(f);
+  luaL_addsize(b, n);
+  return n == LUAL_BUFFERSIZE && c != '\n';
+}
+
+
+/* line(file): the next line with its end, which the last may lack, as
+   file:read("*L") gives it where there is Lua 5.2; nil at the end; nil and
+   why when it can't be read */
+static int l_line(lua_State *L) {
+  FILE *f = compat_checkfile(L, 1);
+  luaL_argcheck(L, f != NULL, 1, "a closed file");
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  clearerr(f);
+  while (add_part(&b, f)) {}
+  luaL_pushresult(&b);
+  if (ferror(f)) {
+    lua_pushnil(L);
+    lua_pushstring(L, strerror(errno));
+    return 2;
+  }
+  if (lua_rawlen(L, -1) == 0) lua_pushnil(L);
+  return 1;
 }
 
 /* }======== */
@@ -355,6 +419,7 @@ static const luaL_Reg functions[] = {
   {"write", l_write},
   {"make_folder", l_make_folder},
   {"sync", l_sync},
+  {"line", l_line},
   {"list", l_list},
   {"stat", l_stat},
   {"lock", l_lock},

@@ -13,6 +13,10 @@
 #include "../tensor/row_gradient.h"
 
 
+/* what a tensor takes beside its elements: of many small ones it is the most */
+enum { TENSOR_COST = sizeof(Tensor) + sizeof(Storage) + sizeof(Node) };
+
+
 /* {======== for the other binding files ======== */
 
 int ltensor_error(lua_State *L, const char *format, ...) {
@@ -37,17 +41,22 @@ Tensor **ltensor_slot(lua_State *L) {
 int ltensor_done(lua_State *L, Tensor **slot) {
   if (*slot == NULL) return luaL_error(L, "not enough memory");
   Storage *s = (*slot)->storage;
-  if (!__atomic_exchange_n(&s->told, true, __ATOMIC_RELAXED))
-    lstate_pressure(L, s->bytes);
+  bool told = __atomic_exchange_n(&s->told, true, __ATOMIC_RELAXED);
+  lstate_pressure(L, TENSOR_COST + (told ? 0 : s->bytes));
   return 1;
 }
 
 
-Tensor *ltensor_test(lua_State *L, int arg) {
+Tensor *ltensor_testhandle(lua_State *L, int arg) {
   Tensor **slot = (Tensor **)luaL_testudata(L, arg, TENSOR);
-  if (slot == NULL || *slot == NULL) return NULL;
-  tensor_settle(*slot);
-  return *slot;
+  return slot ? *slot : NULL;
+}
+
+
+Tensor *ltensor_test(lua_State *L, int arg) {
+  Tensor *t = ltensor_testhandle(L, arg);
+  if (t != NULL) tensor_settle(t);
+  return t;
 }
 
 
@@ -82,9 +91,8 @@ Shape ltensor_checksizes(lua_State *L, int arg, int least) {
   luaL_argcheck(L, n <= TENSOR_DIMS, arg, "at most 8 dimensions");
   for (s.ndim = 0; s.ndim < (int)n; s.ndim++) {
     lua_rawgeti(L, arg, s.ndim + 1);
-    lua_Integer size = lua_tointeger(L, -1);
-    if (!lua_isnumber(L, -1) || size < least ||
-        lua_tonumber(L, -1) != (lua_Number)size)
+    int64_t size = 0;
+    if (!compat_toint64(L, -1, &size) || size < least)
       luaL_argerror(L, arg, lua_pushfstring(L, "a shape is a table of sizes, "
                                             "integers of at least %d",
                                             least));
@@ -141,7 +149,8 @@ static void store(lua_State *L, Tensor *t, int64_t i) {
   bool fits = compat_toint64(L, -1, &x) &&
               (t->dtype == INT64 || (INT32_MIN <= x && x <= INT32_MAX));
   if (!fits)
-    luaL_error(L, "%f is no %s", lua_tonumber(L, -1), dtype_name(t->dtype));
+    ltensor_error(L, "%.14g is no %s", lua_tonumber(L, -1),
+                  dtype_name(t->dtype));
   if (t->dtype == INT32) tensor_i32(t)[i] = (int32_t)x;
   else tensor_i64(t)[i] = x;
 }
@@ -443,6 +452,7 @@ static int m_zero_grad(lua_State *L) {
   tensor_release(t->grad);
   row_gradient_free(t->grad_rows);
   t->grad = NULL;
+  t->grad_stale = false;
   t->grad_rows = NULL;
   lua_settop(L, 1);
   return 1;

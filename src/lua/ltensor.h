@@ -50,8 +50,10 @@ Tensor  *ltensor_check(lua_State *L, int arg);
    behind */
 Tensor  *ltensor_checkhandle(lua_State *L, int arg);
 Tensor  *ltensor_checktype(lua_State *L, int arg, DType d);
-/* as ltensor_check, but NULL when the argument is no tensor */
+/* as ltensor_check and ltensor_checkhandle, but NULL when the argument is no
+   tensor */
 Tensor  *ltensor_test(lua_State *L, int arg);
+Tensor  *ltensor_testhandle(lua_State *L, int arg);
 
 /* a table of integers of at least `least` */
 Shape    ltensor_checksizes(lua_State *L, int arg, int least);

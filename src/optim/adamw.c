@@ -169,11 +169,12 @@ static double sum_of_squares(const float *x, int64_t n) {
 }
 
 
-/* a parameter's gradient as it lies in memory: n numbers, the rest are 0 */
-static float *gradient_of(const Parameter *p, int64_t *n) {
+/* a parameter's gradient as it lies in memory: n numbers, all others are 0 */
+static const float *gradient_of(const Parameter *p, int64_t *n) {
   const Tensor *t = p->tensor;
   const RowGradient *rows = t->grad_rows;
-  *n = t->grad ? tensor_count(t) : rows ? rows->count * t->shape.size[1] : 0;
+  *n = t->grad && !t->grad_stale ? tensor_count(t)
+     : rows ? rows->count * t->shape.size[1] : 0;
   return t->grad ? tensor_f32(t->grad) : rows ? rows->value : NULL;
 }
 
@@ -304,14 +305,12 @@ static void step_dense(Adamw *a) {
 
 /* the gradient is in rows, or is one of all rows */
 static void step_table(Parameter *p) {
-  RowGradient *g = p->tensor->grad_rows;
-  if (g == NULL) {
+  const RowGradient *g = p->tensor->grad_rows;
+  if (g != NULL)
+    table_step(p->table, g->row, g->value, g->count, &p->now);
+  else
     table_step(p->table, NULL, tensor_f32(p->tensor->grad),
                p->tensor->shape.size[0], &p->now);
-    return;
-  }
-  table_step(p->table, g->row, g->value, g->count, &p->now);
-  g->count = 0;
 }
 
 
@@ -319,7 +318,7 @@ static void begin_step(const Adamw *a, Parameter *p, double learning_rate) {
   p->steps++;
   p->now = step_numbers(a, p, learning_rate);
   tensor_touch(p->tensor);
-  if (p->tensor->grad != NULL) tensor_touch(p->tensor->grad);
+  if (p->tensor->grad != NULL) tensor_gradient(p->tensor);
   if (p->table == NULL) tensor_settle(p->tensor);
 }
 
@@ -336,28 +335,15 @@ bool adamw_step(Adamw *a, double learning_rate, Error *e) {
     Parameter *p = &a->parameter[i];
     if (p->table != NULL && tensor_has_gradient(p->tensor)) step_table(p);
   }
+  adamw_zero_grad(a);
   clock_leave(before);
-  a->scale = 1;
   return true;
 }
 
 
-static void zero_task(void *ctx, int64_t i) {
-  Adamw *a = (Adamw *)ctx;
-  Chunk c = a->chunk[i];
-  Tensor *g = a->parameter[c.parameter].tensor->grad;
-  if (g == NULL) return;
-  memset(tensor_f32(g) + c.first, 0, (size_t)c.count * sizeof(float));
-}
-
-
 void adamw_zero_grad(Adamw *a) {
-  for (int i = 0; i < a->count; i++) {
-    Tensor *t = a->parameter[i].tensor;
-    if (t->grad != NULL) tensor_touch(t->grad);
-    if (t->grad_rows != NULL) t->grad_rows->count = 0;
-  }
-  pool_run(a->chunks, zero_task, a);
+  for (int i = 0; i < a->count; i++)
+    tensor_gradient_clear(a->parameter[i].tensor);
   a->scale = 1;
 }
 

@@ -27,6 +27,7 @@ struct Table {
   int64_t fading;    /* steps after which moments no longer move a row */
   int32_t *slot;     /* [rows] which moments are the row's; -1: none */
   int32_t *done;     /* [rows] steps of `past` that it has had */
+  double *carried;   /* [rows] what it is owed of steps forgotten: decay */
   float **block;     /* [blocks] of [BLOCK_ROWS, 2, width]: m and v */
   int32_t slots, blocks;
   int32_t steps;     /* in `past` */
@@ -74,67 +75,103 @@ static void lose(float *p, int64_t n, float share) {
 }
 
 
-/* the decay of steps `from` .. steps - 1 at once; 1 - factor keeps the digits
-   that the factor, near 1, would lose */
-static void decay_row(const Table *t, int64_t row, int64_t from) {
-  float *p = row_of(t, row);
-  if (!t->overshot) {
-    lose(p, t->width, (float)-expm1(t->faded[t->steps] - t->faded[from]));
-    return;
-  }
-  for (int64_t k = from; k < t->steps; k++)
+/* what a row is owed */
+typedef struct Owed {
+  int64_t row;
+  int32_t from;    /* steps of `past` from this one on, */
+  double decay;    /* after this one, the logarithm of a factor */
+} Owed;
+
+
+static Owed owed_to(const Table *t, int64_t row) {
+  return (Owed){ row, t->done[row], t->carried[row] };
+}
+
+
+/* the decay of p [width] in steps `from` .. steps - 1 at once; 1 - factor
+   keeps the digits that the factor, near 1, would lose */
+static void decay(const Table *t, float *p, Owed o) {
+  if (!t->overshot) o.decay += t->faded[t->steps] - t->faded[o.from];
+  if (o.decay != 0) lose(p, t->width, (float)-expm1(o.decay));
+  for (int64_t k = o.from; t->overshot && k < t->steps; k++)
     lose(p, t->width, t->past[k].rate * t->past[k].decay);
 }
 
 
-/* steps `from` .. steps - 1 of a row */
-static void catch_up(const Table *t, int64_t row, int32_t from) {
-  float *m = moments_of(t, row), *v = m ? m + t->width : NULL;
-  int64_t owed = t->steps - from, replayed = 0;
+static void pay(const Table *t, Owed o) {
+  float *m = moments_of(t, o.row), *v = m ? m + t->width : NULL;
+  int64_t owed = t->steps - o.from, replayed = 0;
   if (m != NULL) {
     replayed = owed < t->fading ? owed : t->fading;
-    row_kernels()->step_without_gradient(row_of(t, row), m, v, t->width,
-                                         &t->past[from], replayed);
+    row_kernels()->step_without_gradient(row_of(t, o.row), m, v, t->width,
+                                         &t->past[o.from], replayed);
   }
-  if (replayed == owed) return;
-  decay_row(t, row, from + replayed);
-  if (m == NULL) return;
+  o.from += (int32_t)replayed;
+  decay(t, row_of(t, o.row), o);
+  if (m == NULL || replayed == owed) return;
   scale(m, t->width, pow(t->beta1, (double)(owed - replayed)));
   scale(v, t->width, pow(t->beta2, (double)(owed - replayed)));
 }
 
 
-static void settle_task(void *ctx, int64_t i) {
+/* what is owed, as if it were paid */
+static Owed take_owed(Table *t, int64_t row) {
+  Owed o = owed_to(t, row);
+  t->done[row] = t->steps;
+  t->carried[row] = 0;
+  return o;
+}
+
+
+static void catch_up(Table *t, int64_t row) {
+  pay(t, take_owed(t, row));
+}
+
+
+static void catch_up_some(void *ctx, int64_t first, int64_t n) {
+  for (int64_t row = first; row < first + n; row++) catch_up(ctx, row);
+}
+
+
+/* A row without moments is only owed decay, which is kept as one number: it
+   is not written, so that memory of a file stays the file's. */
+static void carry_some(void *ctx, int64_t first, int64_t n) {
   Table *t = ctx;
-  int64_t first = i * TASK_ROWS, end = first + TASK_ROWS;
-  for (int64_t row = first; row < end && row < t->rows; row++) {
-    catch_up(t, row, t->done[row]);
+  for (int64_t row = first; row < first + n; row++) {
+    if (moments_of(t, row) != NULL || t->overshot) catch_up(t, row);
+    else t->carried[row] += t->faded[t->steps] - t->faded[t->done[row]];
     t->done[row] = 0;
   }
 }
 
 
-/* then nothing is owed, and the past can be forgotten */
-static void settle_all(Table *t) {
-  pool_run((t->rows + TASK_ROWS - 1) / TASK_ROWS, settle_task, t);
+/* no step of the past is needed any more */
+static void forget_past(Table *t) {
+  pool_rows(t->rows, TASK_ROWS, carry_some, t);
   t->steps = 0;
   t->overshot = false;
+}
+
+
+/* then nothing is owed */
+static void settle_all(Table *t) {
+  pool_rows(t->rows, TASK_ROWS, catch_up_some, t);
+  forget_past(t);
   if (t->tensor->storage->pending == &t->pending)
     t->tensor->storage->pending = NULL;
 }
 
 
-/* rows that are behind, and from which step on */
 typedef struct Window {
   const Table *table;
   int64_t count;
-  int32_t row[WINDOW], from[WINDOW];
+  Owed owed[WINDOW];
 } Window;
 
 
 static void window_task(void *ctx, int64_t i) {
   const Window *w = ctx;
-  catch_up(w->table, w->row[i], w->from[i]);
+  pay(w->table, w->owed[i]);
 }
 
 
@@ -146,13 +183,11 @@ static void run_window(Window *w) {
 
 /* a row that comes again is no longer behind */
 static void settle_some(Table *t, const int32_t *rows, int64_t n) {
-  Window w = { .table = t };
+  Window w = { .table = t, .count = 0 };
   for (int64_t i = 0; i < n; i++) {
-    int32_t row = rows[i];
-    if (t->done[row] == t->steps) continue;
-    w.row[w.count] = row;
-    w.from[w.count++] = t->done[row];
-    t->done[row] = t->steps;
+    Owed o = take_owed(t, rows[i]);
+    if (o.from == t->steps && o.decay == 0) continue;
+    w.owed[w.count++] = o;
     if (w.count == WINDOW) run_window(&w);
   }
   run_window(&w);
@@ -165,6 +200,35 @@ static void settle(Pending *p, const int32_t *rows, int64_t n) {
   else settle_all(t);
 }
 
+
+typedef struct Reading {
+  Table *table;
+  int64_t first;
+  float *out;  /* [rows asked for, width] */
+} Reading;
+
+
+/* a row with moments was written anyway; the others, most of a vocabulary,
+   stay as they are */
+static void read_some(void *ctx, int64_t first, int64_t n) {
+  const Reading *r = ctx;
+  Table *t = r->table;
+  float *to = r->out + first * t->width;
+  for (int64_t i = 0; i < n; i++, to += t->width) {
+    int64_t row = r->first + first + i;
+    bool written = moments_of(t, row) != NULL;
+    if (written) catch_up(t, row);
+    memcpy(to, row_of(t, row), (size_t)t->width * sizeof *to);
+    if (!written) decay(t, to, owed_to(t, row));
+  }
+}
+
+
+static void read(Pending *p, int64_t first, int64_t n, void *out) {
+  Reading r = { (Table *)p, first, out };
+  pool_rows(n, TASK_ROWS, read_some, &r);
+}
+
 /* }======== */
 
 
@@ -174,7 +238,8 @@ Table *table_new(Tensor *tensor, double beta1, double beta2) {
   assert(tensor->shape.ndim == 2 && tensor_is_contiguous(tensor));
   Table *t = calloc(1, sizeof *t);
   if (t == NULL) return NULL;
-  t->pending = (Pending){ .of = tensor, .settle = settle };
+  t->pending = (Pending){ .of = tensor, .settle = settle,
+                            .read = read };
   t->tensor = tensor_retain(tensor);
   t->rows = tensor->shape.size[0];
   t->width = tensor->shape.size[1];
@@ -183,7 +248,8 @@ Table *table_new(Tensor *tensor, double beta1, double beta2) {
   t->fading = steps_to_fade(beta1, beta2);
   t->slot = malloc(((size_t)t->rows + 1) * sizeof *t->slot);
   t->done = calloc((size_t)t->rows + 1, sizeof *t->done);
-  if (t->slot == NULL || t->done == NULL) {
+  t->carried = calloc((size_t)t->rows + 1, sizeof *t->carried);
+  if (t->slot == NULL || t->done == NULL || t->carried == NULL) {
     table_free(t);
     return NULL;
   }
@@ -199,6 +265,7 @@ void table_free(Table *t) {
   free(t->block);
   free(t->slot);
   free(t->done);
+  free(t->carried);
   tensor_release(t->tensor);
   free(t);
 }
@@ -247,7 +314,7 @@ size_t table_bytes(const Table *t) {
 typedef struct Step {
   Table *table;
   const int32_t *rows;  /* [n] or NULL */
-  float *gradient;      /* [n, width] */
+  const float *gradient;  /* [n, width] */
   int64_t n;
   const StepNumbers *now;
 } Step;
@@ -257,7 +324,7 @@ static void step_row(const Step *s, int64_t i) {
   Table *t = s->table;
   int64_t row = s->rows ? s->rows[i] : i;
   float *m = moments_of(t, row);
-  catch_up(t, row, t->done[row]);
+  catch_up(t, row);
   row_kernels()->step(row_of(t, row), s->gradient + i * t->width, m,
                       m + t->width, t->width, s->now);
   t->done[row] = t->steps + 1;
@@ -279,10 +346,10 @@ static void remember(Table *t, const StepNumbers *now) {
 }
 
 
-void table_step(Table *t, const int32_t *rows, float *gradient, int64_t n,
-                const StepNumbers *now) {
+void table_step(Table *t, const int32_t *rows, const float *gradient,
+                int64_t n, const StepNumbers *now) {
   Step s = { t, rows, gradient, n, now };
-  if (t->steps == PAST) settle_all(t);
+  if (t->steps == PAST) forget_past(t);
   tensor_owe(t->tensor, &t->pending);
   pool_run((n + TASK_ROWS - 1) / TASK_ROWS, step_task, &s);
   remember(t, now);

@@ -11,7 +11,8 @@
 **     bit of what they have) by the decay alone, p (1 - r1 d) (1 - r2 d) ...
 **     at once, which is more exact than step by step.
 **
-** A row has moments from its first gradient on; before, it only decays.
+** A row has moments from its first gradient on; before, it only decays, and is
+** not written for that until somebody reads it.
 **
 ** What always holds: as long as any row is behind, the tensor's storage has
 ** this table as `pending`. Rows are independent, so the same bits come out for
@@ -42,9 +43,9 @@ void   table_free(Table *t);  /* settles what it owes; NULL is allowed */
 bool   table_reserve(Table *t, const int32_t *rows, int64_t n);
 
 /* A step of these rows, which are distinct and were reserved, with gradients
-   [n, width], 0 after it; the step of all others is put off. */
-void   table_step(Table *t, const int32_t *rows, float *gradient, int64_t n,
-                  const StepNumbers *now);
+   [n, width]; the step of all others is put off. */
+void   table_step(Table *t, const int32_t *rows, const float *gradient,
+                  int64_t n, const StepNumbers *now);
 
 /* all moments, after settling: m, v [rows, width] are filled */
 void   table_moments(Table *t, Tensor *m, Tensor *v);

@@ -249,8 +249,9 @@ static bool run_batch(Answers *a, Space *s, const Batching *b, int64_t first,
                      a->encoding.offsets.at };
   int64_t tokens = gather_offsets(&from, rows, n, b->offsets);
   gather_tokens(&from, rows, n, b->ids, b->types);
-  Batch batch = { tokens, n, tokens_of(a, rows[0]), b->ids, b->types,
-                  b->offsets };
+  Batch batch = { .tokens = tokens, .sequences = n,
+                  .longest = tokens_of(a, rows[0]), .ids = b->ids,
+                  .types = b->types, .offsets = b->offsets };
   if (!model_accepts(a->model, &batch, e)) return false;
   if (!model_run(a->model, s, &batch, b->out)) return error_no_memory(e);
   model_probabilities(b->out, n, (int64_t)width);

@@ -138,8 +138,9 @@ static int64_t sequence_from(const Batch *b, int64_t token) {
 static Batch part_of(const Batch *b, int64_t first, int64_t end,
                      int32_t *offsets) {
   int32_t start = b->offsets[first];
-  Batch part = { b->offsets[end] - start, end - first, 0, b->ids + start,
-                 b->types + start, offsets };
+  Batch part = { .tokens = b->offsets[end] - start, .sequences = end - first,
+                 .ids = b->ids + start, .types = b->types + start,
+                 .offsets = offsets };
   offsets[0] = 0;
   for (int64_t s = 0; s < part.sequences; s++) {
     offsets[s + 1] = b->offsets[first + s + 1] - start;

@@ -140,13 +140,41 @@ static void spread(float *dense, const RowGradient *g, int64_t width) {
 }
 
 
+/* makes the memory hold the 0 that the gradient is */
+static void settle(Tensor *t) {
+  if (t->grad_stale)
+    memset(tensor_f32(t->grad), 0,
+           sizeof(float) * (size_t)tensor_count(t->grad));
+  t->grad_stale = false;
+}
+
+
 Tensor *tensor_gradient(Tensor *t) {
+  settle(t);
   if (t->grad == NULL) t->grad = tensor_zeros(FLOAT32, &t->shape);
   if (t->grad == NULL || t->grad_rows == NULL) return t->grad;
   spread(tensor_f32(t->grad), t->grad_rows, width_of(t));
   row_gradient_free(t->grad_rows);
   t->grad_rows = NULL;
   return t->grad;
+}
+
+
+Tensor *tensor_gradient_to_fill(Tensor *t, bool *add) {
+  bool begins = t->grad == NULL && t->grad_rows == NULL;
+  *add = !begins && !t->grad_stale;
+  t->grad_stale = false;
+  if (begins) t->grad = tensor_new(FLOAT32, &t->shape);
+  return begins ? t->grad : tensor_gradient(t);
+}
+
+
+void tensor_gradient_clear(Tensor *t) {
+  if (t->grad_rows != NULL) t->grad_rows->count = 0;
+  if (t->grad == NULL) return;
+  tensor_touch(t->grad);
+  t->grad_stale = true;
+  if (t->grad->storage->refs > 1) settle(t);
 }
 
 

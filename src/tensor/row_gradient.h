@@ -36,6 +36,12 @@ RowGradient *row_gradient_place(Tensor *t, const int32_t *ids, int64_t n,
 /* t's gradient as a dense tensor, which it is from then on; 0 where there was
    none. Not retained; NULL: no memory */
 Tensor *tensor_gradient(Tensor *t);
+/* The same for a caller that writes or adds to every element. *add: there is
+   something to add to; else nothing of it need be read */
+Tensor *tensor_gradient_to_fill(Tensor *t, bool *add);
+/* The gradient is 0 from then on. What is there of it keeps its memory, which
+   is not written unless somebody else sees it. */
+void    tensor_gradient_clear(Tensor *t);
 /* has t a gradient, of either kind? */
 bool    tensor_has_gradient(const Tensor *t);
 

@@ -176,6 +176,7 @@ static bool gather(Tensor **slot, Tensor *d) {
 
 
 static bool gather_leaf(Tensor *leaf, Tensor *d) {
+  if (leaf->grad != NULL) tensor_gradient(leaf);
   return gather(&leaf->grad, d) && tensor_gradient(leaf) != NULL;
 }
 

@@ -478,6 +478,18 @@ void tensor_settle_rows(const Tensor *t, const int32_t *rows, int64_t n) {
 }
 
 
+bool tensor_has_unsettled_rows(const Tensor *t) {
+  const Pending *p = t->storage->pending;
+  return p != NULL && same_rows(t, p->of);
+}
+
+
+void tensor_read_rows(const Tensor *t, int64_t first, int64_t n, void *out) {
+  assert(tensor_has_unsettled_rows(t));
+  t->storage->pending->read(t->storage->pending, first, n, out);
+}
+
+
 void tensor_owe(const Tensor *t, Pending *p) {
   if (t->storage->pending == p) return;
   tensor_settle(t);

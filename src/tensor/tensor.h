@@ -43,6 +43,9 @@ typedef struct Pending {
   /* Writes what is owed to n rows, in any order, some named twice; rows NULL:
      to all, and then storage->pending is NULL. */
   void (*settle)(struct Pending *p, const int32_t *rows, int64_t n);
+  /* rows first .. first + n - 1 to out, as they are once that is done; few of
+     them are written, so that memory of a file stays the file's */
+  void (*read)(struct Pending *p, int64_t first, int64_t n, void *out);
 } Pending;
 
 typedef struct Storage {
@@ -65,6 +68,8 @@ typedef struct Tensor {
   Storage *storage;
   bool requires_grad;
   struct Tensor *grad;  /* NULL, or FLOAT32, contiguous, of the same shape */
+  bool grad_stale;      /* the gradient is 0, whatever grad's memory holds:
+                           ask tensor_gradient for it (row_gradient.h) */
   struct RowGradient *grad_rows;  /* NULL, or the gradient, where it is but in
                                      some rows (row_gradient.h); then grad is
                                      NULL */
@@ -155,6 +160,12 @@ void    tensor_touch(Tensor *t);         /* say that it was written in place */
 void    tensor_settle(const Tensor *t);  /* brings all elements up to date */
 /* brings these rows of t [rows, ...] up to date, or more of them */
 void    tensor_settle_rows(const Tensor *t, const int32_t *rows, int64_t n);
+/* can tensor_read_rows tell t's rows? Only where writes to them, as rows, are
+   put off */
+bool    tensor_has_unsettled_rows(const Tensor *t);
+/* n rows from `first` on, as settling would leave them, to out */
+void    tensor_read_rows(const Tensor *t, int64_t first, int64_t n,
+                         void *out);
 /* from now on p puts off writes to t's storage; what another owed is settled,
    so that there is never more than one */
 void    tensor_owe(const Tensor *t, Pending *p);

@@ -132,8 +132,8 @@ static size_t slice_length(const Slice *s) {
 }
 
 
-/* bytes of a part's text between the tokens that are kept: up to the first
-   where there is none before, up to the text's end where there is none behind */
+/* bytes of a part's text between the tokens that are kept: from its start where
+   there is none before, to its end where there is none behind */
 static int64_t bytes_cut(const Part *p, const Slice *s) {
   const Span *spans = p->tokens.spans.at;
   size_t first = s->range[0].end, second = s->range[1].start;

@@ -15,7 +15,7 @@
 static const uint32_t FNV_BASIS = 0x811C9DC5u, FNV_PRIME = 0x01000193u;
 static const uint32_t SPREAD = 0x9E3779B9u;  /* 2^32 over the golden ratio */
 
-enum { LEAST_BITS = 4, MOST_BITS = 28 };
+enum { LEAST_BITS = 4, MOST_BITS = 31 };
 
 
 /* strings */
@@ -83,19 +83,13 @@ static size_t slot_count(const Lexicon *l) {
 }
 
 
-static size_t filter_bytes(const Lexicon *l) {
-  return slot_count(l) * LEXICON_FILTER / 8;
-}
-
-
 bool lexicon_init(Lexicon *l, const Strings *s, size_t skip, size_t room) {
   unsigned bits = LEAST_BITS;
   while (bits < MOST_BITS && ((size_t)1 << bits) < 2 * room) bits++;
   *l = (Lexicon){ .strings = s, .skip = skip, .shift = 32 - bits };
   assert(slot_count(l) > room);
   l->slots = mem_alloc(slot_count(l) * sizeof *l->slots);
-  l->filter = mem_zeros(filter_bytes(l));
-  if (l->slots == NULL || l->filter == NULL) return false;
+  if (l->slots == NULL) return false;
   for (size_t i = 0; i < slot_count(l); i++)
     l->slots[i] = (LexiconSlot){ 0, LEXICON_NONE };
   return true;
@@ -104,19 +98,6 @@ bool lexicon_init(Lexicon *l, const Strings *s, size_t skip, size_t room) {
 
 void lexicon_free(Lexicon *l) {
   mem_free(l->slots);
-  mem_free(l->filter);
-}
-
-
-static size_t filter_bit(const Lexicon *l, uint32_t hash) {
-  size_t most = filter_bytes(l) * 8;
-  return ((uint64_t)(hash * SPREAD) * most) >> 32;
-}
-
-
-static bool may_have(const Lexicon *l, uint32_t hash) {
-  size_t bit = filter_bit(l, hash);
-  return l->filter[bit / 8] >> bit % 8 & 1;
 }
 
 
@@ -140,8 +121,6 @@ int32_t lexicon_add(Lexicon *l, int32_t id) {
   LexiconSlot *slot = slot_of(l, key, hash);
   if (slot->id != LEXICON_NONE) return slot->id;
   *slot = (LexiconSlot){ hash, id };
-  size_t bit = filter_bit(l, hash);
-  l->filter[bit / 8] |= (uint8_t)(1u << bit % 8);
   if (key.n > l->longest) l->longest = key.n;
   return LEXICON_NONE;
 }
@@ -153,44 +132,20 @@ int32_t lexicon_find(const Lexicon *l, Bytes s) {
 }
 
 
-/* a prefix that may be one of the strings */
-typedef struct Prefix {
-  size_t n;
-  uint32_t hash;
-} Prefix;
-
-enum { PREFIXES = 32 };
-
-
-/* the longest of prefixes of s that is one, and in *n its bytes */
-static int32_t longest_of(const Lexicon *l, const uint8_t *s,
-                          const Prefix *prefixes, size_t count, size_t *n) {
-  while (count-- > 0) {
-    Prefix p = prefixes[count];
-    int32_t id = slot_of(l, (Bytes){ s, p.n }, p.hash)->id;
-    if (id == LEXICON_NONE) continue;
-    *n = p.n;
-    return id;
-  }
-  return LEXICON_NONE;
-}
-
-
+/* Strings are well-formed, so that as long as s agrees with one its code
+   points are as long as they say; where s is not, nothing agrees. */
 int32_t lexicon_longest(const Lexicon *l, Bytes s, size_t *n) {
-  Prefix prefixes[PREFIXES];
-  size_t count = 0, most = s.n < l->longest ? s.n : l->longest;
-  int32_t shorter = LEXICON_NONE;
+  int32_t found = LEXICON_NONE;
   uint32_t hash = FNV_BASIS;
-  for (size_t i = 0; i < most; i++) {
-    hash = hash_step(hash, s.at[i]);
-    if (!may_have(l, hash)) continue;
-    if (count == PREFIXES) {
-      int32_t id = longest_of(l, s.at, prefixes, count, n);
-      if (id != LEXICON_NONE) shorter = id;
-      count = 0;
-    }
-    prefixes[count++] = (Prefix){ i + 1, hash };
+  size_t most = s.n < l->longest ? s.n : l->longest;
+  for (size_t i = 0; i < most;) {
+    size_t end = i + utf8_length(s.at[i]);
+    if (end > most) break;
+    while (i < end) hash = hash_step(hash, s.at[i++]);
+    int32_t id = slot_of(l, (Bytes){ s.at, i }, hash)->id;
+    if (id == LEXICON_NONE) continue;
+    found = id;
+    *n = i;
   }
-  int32_t id = longest_of(l, s.at, prefixes, count, n);
-  return id != LEXICON_NONE ? id : shorter;
+  return found;
 }

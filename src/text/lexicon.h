@@ -5,9 +5,7 @@
 ** bytes past the first `skip`, so that the continuing pieces of WordPiece
 ** ("##ing") are found without their prefix and without a copy. Both are
 ** read only once filled. A Lexicon's hash takes one byte after another, so
-** that one walk over a text tries every prefix of it; a filter (a Bloom filter
-** of one hash) knows most prefixes that are none of its strings from little
-** memory.
+** that one walk over a text tries every prefix of it.
 */
 #ifndef lunula_lexicon_h
 #define lunula_lexicon_h
@@ -48,10 +46,9 @@ typedef struct Lexicon {
   size_t longest;      /* bytes of the longest string, the skip taken off */
   unsigned shift;      /* of a spread hash, to the number of a slot */
   LexiconSlot *slots;  /* a power of 2 of them, at most half in use */
-  uint8_t *filter;     /* LEXICON_FILTER bits a slot; one set by each string */
 } Lexicon;
 
-enum { LEXICON_NONE = -1, LEXICON_FILTER = 4 };
+enum { LEXICON_NONE = -1 };
 
 /* with room for `room` strings; false when there is no memory */
 bool    lexicon_init(Lexicon *l, const Strings *s, size_t skip, size_t room);

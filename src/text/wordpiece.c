@@ -73,10 +73,16 @@ static bool split_in_pieces(const WordPiece *w, Bytes word, const Span *from,
 }
 
 
+/* most words are in the vocabulary whole: that is asked first */
 void wordpiece_word(const WordPiece *w, Bytes word, const Span *from,
                     size_t start, Tokens *out) {
-  if (is_too_long(w, word) || !split_in_pieces(w, word, from, start, out))
-    tokens_push(out, w->unknown, origin(from, start, 0, word.n));
+  int32_t id = w->unknown;
+  if (!is_too_long(w, word)) {
+    int32_t whole = lexicon_find(&w->first, word);
+    if (whole != LEXICON_NONE) id = whole;
+    else if (split_in_pieces(w, word, from, start, out)) return;
+  }
+  tokens_push(out, id, origin(from, start, 0, word.n));
 }
 
 

@@ -4,6 +4,8 @@
 -- a program at the other end of a pipe is answered at once.
 -- @module lunula.data.lines
 
+local core = require "lunula.core"
+
 local sub = string.sub
 
 local lines = {}
@@ -17,7 +19,9 @@ Lines.__index = Lines
 -- @treturn Lines
 -- @usage local input = lines.of(io.stdin, "stdin")
 function lines.of(file, name)
-  return setmetatable({ file = file, name = name, number = 0 }, Lines)
+  local read = io.type(file) == "file" and core.io.line or file.read
+  return setmetatable({ file = file, read = read, name = name, number = 0 },
+    Lines)
 end
 
 local function without_mark(self, line)
@@ -33,7 +37,7 @@ end
 -- @treturn string its end: LF, CRLF, or nothing for a cut last line
 -- @raise when the file can't be read
 function Lines:next()
-  local line, why = self.file:read("*L")
+  local line, why = self.read(self.file, "*L")
   if not line then
     if why then error(self.name .. ": " .. why, 0) end
     return nil

@@ -61,6 +61,7 @@ function Best:see(report, epoch, step)
   end
   self.report, self.epoch, self.step, self.since = report, epoch, step, 0
   if self.dir then
+    self.model.encoder:trim()  -- a save reads all words of a mapped file
     self.model:save(self.dir)
   elseif self.steps and step < self.steps then
     copy_weights(self)
@@ -76,6 +77,11 @@ function Best:restore(step)
   for i, parameter in ipairs(self.model:parameters()) do
     parameter.tensor:copy(saved and saved[parameter.name] or self.copies[i])
   end
+end
+
+--- Lets go of the copies, which nothing needs once a training has ended.
+function Best:forget()
+  self.copies = nil
 end
 
 return best

@@ -331,7 +331,7 @@ return function(model, rows, given)
   local ok, why = pcall(fit, run)
   model:train(false)
   restore()
-  run.best.copies = nil
+  run.best:forget()
   free_memory(run)  -- of what restoring took, or of a training that failed
   if not ok then error(why, 0) end
   return finish(run)
