@@ -47,7 +47,7 @@ describe("Jobs", function()
         collectgarbage()
         local growth = (resident.mib() or 0) - before
         assert(growth < 2, ("grew by %%.1f MiB"):format(growth))
-        ]]):format(SUBMITS / THREADS), 1)
+        ]]):format(SUBMITS / THREADS), 1, run.MEASURED)
       assert.are.equal("alive\n", said)
     end)
 
@@ -70,7 +70,7 @@ describe("Jobs", function()
         jobs[2]:cancel()
         jobs[3]:wait(0.0005)
         jobs[4] = nil
-      end]], states)
+      end]], states, run.MEASURED)
     return tonumber(said:match "^(%S+)\nalive\n$")
   end
 

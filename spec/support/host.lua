@@ -41,11 +41,17 @@ end
 -- @string how "threads"
 -- @string code Lua
 -- @int[opt] states how many each thread has, where it is to be told
+-- @tparam[opt] {string,...} environment such as `run.MEASURED`
 -- @treturn string what it prints
-function host.run(path, how, code, states)
-  local said, _, complaint = shell.run { "env",
-    "LUA_PATH=./lua/?.lua;./lua/?/init.lua;./?.lua;;", "LUA_CPATH=./?.so;;",
-    path, how, code, states and ("%d"):format(states) }
+function host.run(path, how, code, states, environment)
+  local words = { "env", "LUA_PATH=./lua/?.lua;./lua/?/init.lua;./?.lua;;",
+    "LUA_CPATH=./?.so;;" }
+  for _, setting in ipairs(environment or {}) do words[#words + 1] = setting end
+  for _, word in ipairs { path, how, code, states and ("%d"):format(states) }
+  do
+    words[#words + 1] = word
+  end
+  local said, _, complaint = shell.run(words)
   if complaint ~= "" then error(complaint, 0) end
   return said
 end
