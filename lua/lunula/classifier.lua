@@ -235,10 +235,11 @@ end
 
 --- A classifier of what `checkpoint.read` gave.
 -- @tparam table saved
--- @tparam table o options that `classifier` has checked
+-- @tparam ?table given options of `classifier`
 -- @treturn classifier
 -- @raise as `classifier`
-function Classifier.from(saved, o)
+function Classifier.from(saved, given)
+  local o = options.check(given, KNOWN, "classifier")
   local self = setmetatable({
     saved = saved, given = o, config = config_of_folder(saved),
     tokenizer = tokenizer.from(saved),
