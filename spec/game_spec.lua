@@ -3,7 +3,7 @@ local core = require "lunula.core"
 local run = require "spec.support.run"
 local tiny = require "spec.support.tiny"
 
-describe("examples/game.lua", function()
+describe("The game example", function()
   it("answers all that was said, in its order, and goes on meanwhile",
     function()
       local dir, said, expected = tiny.temporary(), {}, {}
