@@ -150,6 +150,13 @@ describe("the gradient of", function()
     end
   end)
 
+  it("topk of each dimension", function()
+    local x = spread({ 2, 3, 2 })
+    for dim = 1, 3 do
+      assert_slope(function(t) return (t:topk(2, dim)) end, x)
+    end
+  end)
+
   for _, name in ipairs { "softmax", "log_softmax" } do
     it(name .. " along each dimension", function()
       for dim = 1, 3 do

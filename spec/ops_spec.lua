@@ -246,6 +246,62 @@ describe("reductions", function()
   end)
 end)
 
+describe("topk", function()
+  it("gives the largest in order, and of equal ones the first", function()
+    local t = tensor.from({ { 5, 7, 1, 7, 7 }, { 1, 2, 3, 4, 5 } })
+    local values, at = t:topk(3)
+    assert.are.same({ { 7, 7, 7 }, { 5, 4, 3 } }, values:totable())
+    assert.are.same({ { 1, 3, 4 }, { 4, 3, 2 } }, at:totable())
+    assert.are.equal("int64", at:dtype())
+    values, at = t:topk(1, 1)
+    assert.are.same({ { 5, 7, 3, 7, 7 } }, values:totable())
+    assert.are.same({ { 0, 0, 1, 0, 0 } }, at:totable())
+  end)
+
+  -- few values, so that many are equal
+  it("gives what sorting does, of any dimension and as many as there are",
+  function()
+    local many = (tensor.uniform({ 3, 257, 2 }, { seed = 1 }) * 40)
+      :to("int32"):to("float32")
+    local all = many:totable()
+    local function check_lane(i, j, values, at, k)
+      local order = {}
+      for n = 1, 257 do order[n] = n end
+      table.sort(order, function(a, b)
+        local left, right = all[i][a][j], all[i][b][j]
+        return left > right or left == right and a < b
+      end)
+      for n = 1, k do
+        assert.are.equal(order[n] - 1, at[i][n][j])
+        assert.are.equal(all[i][order[n]][j], values[i][n][j])
+      end
+    end
+    for _, k in ipairs { 0, 1, 2, 100, 256, 257 } do
+      local values, at = many:topk(k, 2)
+      assert.are.same({ 3, k, 2 }, at:shape())
+      values, at = values:totable(), at:totable()
+      for lane = 0, 5 do
+        check_lane(lane % 3 + 1, lane % 2 + 1, values, at, k)
+      end
+    end
+  end)
+
+  it("takes NaN for the largest", function()
+    local _, at = tensor.from({ 1, 0 / 0, 2, 0 / 0 }):topk(4)
+    assert.are.same({ 1, 3, 2, 0 }, at:totable())
+  end)
+
+  it("refuses more than there are, and less than none", function()
+    assert.has_error(function() x:topk(4) end,
+      "topk: 4 of dimension 2 of [2, 3]")
+    assert.has_error(function() x:topk(-1, 1) end,
+      "topk: -1 of dimension 1 of [2, 3]")
+    assert.has_error(function() x:sum():topk(1) end)
+    assert.are.same({ 0, 0 }, tensor.zeros({ 0, 3 }):topk(0):shape())
+    assert.are.same({ 0, 2 }, tensor.zeros({ 0, 3 }):topk(2):shape())
+  end)
+end)
+
 describe("softmax", function()
   it("adds up to one along its dimension", function()
     assert_values({ { 0.09003057, 0.24472847, 0.66524096 },

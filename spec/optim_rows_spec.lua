@@ -269,6 +269,20 @@ describe("Words that are behind", function()
     end
   end)
 
+  it("are saved as they are in a view that turns them", function()
+    local square = encoder.new({ hidden_size = HIDDEN, num_hidden_layers = 0,
+      num_attention_heads = 2, intermediate_size = 16, vocab_size = HIDDEN,
+      max_position_embeddings = 12 }, { seed = 1 })
+    local view = words(square):detach():transpose(1, 2)
+    local optimizer = optim.adamw(words_of(square), OPTIONS)
+    for step = 1, 3 do
+      loss_of(square, { 1, 2, 4 }, step):backward()
+      optimizer:step()
+    end
+    local file = saved(view)
+    assert.is_true(equal(file, words(square):detach():transpose(1, 2)))
+  end)
+
   it("are up to date in a view that was made before", function()
     local rows = new_model()
     local view = words(rows):detach():slice(1, 1, 30)

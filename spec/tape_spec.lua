@@ -1,3 +1,4 @@
+local enable_grad = require("lunula.grad").enable_grad
 local no_grad = require("lunula.grad").no_grad
 local resident = require "spec.support.resident"
 local tensor = require "lunula.tensor"
@@ -162,6 +163,15 @@ describe("no_grad", function()
   it("nests", function()
     no_grad(function()
       no_grad(function() end)
+      assert.is_false((x * 2):requires_grad())
+    end)
+  end)
+
+  it("is off inside enable_grad, and on again behind it", function()
+    no_grad(function()
+      assert.is_true(enable_grad(function() return (x * 2):requires_grad() end))
+      assert.is_false((x * 2):requires_grad())
+      assert.is_false((pcall(enable_grad, error, "why")))
       assert.is_false((x * 2):requires_grad())
     end)
   end)

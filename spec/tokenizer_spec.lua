@@ -230,6 +230,16 @@ describe("lunula.tokenizer", function()
     assert.is_nil(t:token(t.vocabulary_size))
   end)
 
+  it("knows the tokens that go on with a word", function()
+    local t = tokenizer.load(FIXTURE)
+    local found = {}
+    for i, id in ipairs(t:encode("unaffable #").ids:totable()) do
+      found[i] = t:continues(id)
+    end
+    assert.are.same({ false, false, true, true, false, false }, found)
+    assert.is_false(t:continues(t.vocabulary_size))
+  end)
+
   describe("a folder with vocab.txt", function()
     local vocab = read(FIXTURE .. "/vocab.txt")
 

@@ -271,8 +271,11 @@ describe("truncation", function()
     assert.has_error(function() encode("a", "tail", 16, { stride = 2 }) end,
       "encode: stride: only for truncation = 'windows'")
     assert.has_error(function() encode("a", "windows", 16, { stride = -1 }) end)
-    assert.has_error(function() encode("a", "windows", 16, { stride = 14 }) end,
-      "encode: texts[1]: stride 14: a window has 14 tokens of text")
+    assert.has_error(function()
+      encode(("a "):rep(15), "windows", 16, { stride = 14 })
+    end, "encode: texts[1]: stride 14: a window has 14 tokens of text")
+    assert.are.equal(3, #encode("a", "windows", 16, { stride = 14 }).ids)
+    assert.are.equal(2, #encode("", "windows", 2).ids)
     assert.has_error(function() encode("a", "windows", 2) end,
       "encode: texts[1]: a window has no room for a token")
     assert.has_error(function() encode({ "", "a" }, "windows", 1) end)
@@ -333,6 +336,13 @@ describe("a text of any length", function()
     end)
   end
 
+  it("is read in one go where signs are tokens that repeat", function()
+    local n = 300000
+    local batch = TOKENIZERS["added tokens in the normalised text"]:encode(
+      ("[SEP]"):rep(n), { max_length = false })
+    assert.are.equal(n + 2, #batch.ids)
+  end)
+
   it("costs what its head costs", function()
     local said, _, complaint = run.lua([[
       local system = require "lunula.core".system
@@ -362,6 +372,9 @@ describe("windows", function()
       windows.mean({ { 0.5, 0.5 }, { 0.25, 0.75 }, { 0, 1 }, { 1, 0 } },
         tensor.from({ 0, 1, 1, 2 }, "int32")))
     assert.are.same({}, windows.mean({}, tensor.zeros({ 0 }, "int32")))
+    assert.has_error(function()
+      windows.mean({ { 1 } }, tensor.zeros({ 2 }, "int32"))
+    end, "windows.mean: 1 arrays for 2 windows")
   end)
 
   it("are rows of an encoded set", function()

@@ -9,6 +9,7 @@ local checkpoint = require "lunula.checkpoint"
 local core = require "lunula.core"
 local encoder = require "lunula.encoder"
 local engine = require "lunula.engine"
+local explain = require "lunula.explain"
 local grad = require "lunula.grad"
 local hub = require "lunula.hub"
 local job = require "lunula.job"
@@ -134,7 +135,7 @@ local function make_layers(self)
     fail("%s: a quantized model can't be trained, nor saved; use the one that "
       .. "it was made of", saved.dir)
   end
-  if self.answering and self.answering.lasting then
+  if self.lent then
     for name, t in pairs(saved.tensors) do
       saved.tensors[name] = core.tensor.zeros(t:shape(), t:dtype()):copy(t)
     end
@@ -338,7 +339,7 @@ end
 -- @treturn userdata core.model
 function Classifier:model(lasting)
   if rawget(self, "saved") then
-    self.answering.lasting = self.answering.lasting or lasting
+    self.lent = self.lent or lasting
   else
     self.answering = engine.of_layers(self, self.answering, lasting or false)
   end
@@ -424,6 +425,18 @@ function Classifier:share()
   end
   return self.shared.handle
 end
+
+--- How much each word of a text speaks for a label: see `lunula.explain`.
+-- @function Classifier:explain
+-- @string text
+-- @tparam[opt] table given
+-- @string[opt] given.label the predicted one when not given
+-- @treturn table `{ label =, score =, baseline =, words =, completeness = }`
+-- @raise when the text is no string, or the model has no such label
+-- @usage for _, word in ipairs(model:explain("A lovely film.").words) do
+--   print(word.text, word.score)
+-- end
+Classifier.explain = explain
 
 -- }========
 

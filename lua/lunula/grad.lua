@@ -23,4 +23,14 @@ function grad.no_grad(f, ...)
   return finish(core.recording(false), pcall(f, ...))
 end
 
+--- Calls a function while ops are recorded, inside `no_grad` too.
+-- @func f
+-- @param ... its arguments
+-- @return what `f` returns
+-- @raise what `f` raises, any value, as it is
+-- @usage grad.enable_grad(function() loss_of(batch):backward() end)
+function grad.enable_grad(f, ...)
+  return finish(core.recording(true), pcall(f, ...))
+end
+
 return grad

@@ -10,9 +10,10 @@
 --    print(lunula.evaluate(model, parts.test))
 --
 -- Its fields are modules, each loaded when it is first used: `baseline`,
--- `batches`, `checkpoint`, `classifier`, `core`, `data`, `encoder`,
--- `evaluate`, `hub`, `metrics`, `nn`, `optim`, `progress`, `quantize`,
--- `schedule`, `split`, `tensor`, `tokenizer`, `train`, `windows`.
+-- `batches`, `checkpoint`, `classifier`, `core`, `data`, `embedder`,
+-- `encoder`, `evaluate`, `explain`, `hub`, `metrics`, `nn`, `optim`,
+-- `progress`, `quantize`, `schedule`, `search`, `split`, `tensor`,
+-- `tokenizer`, `train`, `windows`.
 -- @module lunula
 
 local lunula = {}
@@ -22,8 +23,9 @@ lunula.version = "0.1.0"
 
 local FIELDS = {
   "baseline", "batches", "checkpoint", "classifier", "core", "data",
-  "encoder", "evaluate", "hub", "metrics", "nn", "optim", "progress",
-  "quantize", "schedule", "split", "tensor", "tokenizer", "train", "windows",
+  "embedder", "encoder", "evaluate", "explain", "hub", "metrics", "nn",
+  "optim", "progress", "quantize", "schedule", "search", "split", "tensor",
+  "tokenizer", "train", "windows",
 }
 
 local MODULE = {}

@@ -232,6 +232,15 @@ tensor.concat = core.ops.concat
 -- @treturn ?tensor with a dimension, where they were: int64, counting from 0
 -- @raise when there is nothing to choose from
 
+--- The k largest elements of a dimension, the largest first, ordered as by
+-- `max`.
+-- @function tensor:topk
+-- @int k at least 0, at most the size of the dimension
+-- @int[opt=-1] dim
+-- @treturn tensor
+-- @treturn tensor where they were: int64, counting from 0
+-- @usage local scores, rows = similarity:topk(10)
+
 --- @function tensor:softmax
 -- @int dim
 -- @treturn tensor e^x over its sum along dim

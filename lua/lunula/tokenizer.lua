@@ -49,6 +49,7 @@ function tokenizer.from(saved)
     core = made,
     special = settings.special,
     decoder = settings.decoder,
+    prefix = settings.core.continuing_subword_prefix,
     files = saved.files,
     vocabulary_size = made:count(),
     max_length = settings.max_length,
@@ -80,7 +81,7 @@ local TRUNCATIONS = { head = true, tail = true, head_tail = true,
 --- What of a long text is read, as the options of `encode` say.
 -- @tparam table o `truncation`, `stride`: as for `encode`
 -- @string what who asks, for the message
--- @raise when one of them is out of range
+-- @raise when one of them is out of range, or there is a stride without windows
 function tokenizer.check_truncation(o, what)
   check.choice(o.truncation, what .. ": truncation", TRUNCATIONS)
   if o.stride == nil then return end
@@ -94,7 +95,8 @@ end
 -- What of a text is over `max_length` is cut, as `truncation` says:
 --
 --  * `"head"`: the first tokens stay. No more of a text is read than that
---    takes, however long it is.
+--    takes, however long it is (of a pair, what tells which text is longer;
+--    with added tokens that are normalised and hold blanks, all of it).
 --  * `"tail"`: the last ones.
 --  * `"head_tail"`: the first quarter of them (rounded) and the rest from the
 --    end, after Sun et al. 2019 (https://arxiv.org/abs/1905.05583): 128 and
@@ -108,7 +110,7 @@ end
 -- "longest_first"), and each is cut to its share in that mode. With windows,
 -- the longer one is what is cut into them, and the other is whole in each, or
 -- the first half of all the room where both are longer than that.
--- @tparam string|{string,...} texts any bytes, each at most 2 GiB
+-- @tparam string|{string,...} texts any bytes, each below 2 GiB
 -- @tparam[opt] table given options
 -- @tparam[opt] string|{string,...} given.text_pairs a second text for each
 -- @tparam[opt] int|false given.max_length most tokens of a sequence, special
@@ -116,7 +118,8 @@ end
 -- @string[opt="head"] given.truncation `"head"`, `"tail"`, `"head_tail"` or
 -- `"windows"`
 -- @int[opt] given.stride of windows: how many tokens of text two have in
--- common, fewer than one has. Default: half of them
+-- common, fewer than one has; in a pair, fewer where one has no more. Default:
+-- half of them
 -- @bool[opt=false] given.count_truncated read every text to its end, and count
 -- the tokens that were cut
 -- @bool[opt=true] given.add_special_tokens [CLS] and [SEP] around the texts
@@ -217,6 +220,16 @@ end
 -- @usage tokenizer:id "[CLS]"  --> 101
 function Tokenizer:id(token)
   return self.core:id(token)
+end
+
+--- Does a token go on with the word of the one before it?
+-- @int id from 0
+-- @treturn bool
+-- @usage tokenizer:continues(tokenizer:id "##ing")  --> true
+function Tokenizer:continues(id)
+  local token = self.core:token(id)
+  return token ~= nil and self.prefix ~= ""
+    and token:sub(1, #self.prefix) == self.prefix
 end
 
 --- Writes the tokenizer's files into a folder, each whole or not at all.

@@ -19,6 +19,9 @@ function peers.has(modules)
     peers.python, table.concat(modules, ", "))) ~= nil
 end
 
+--- The Lua that runs this.
+peers.LUA = arg[-1]
+
 --- The figures that a command prints as JSON.
 function peers.figures(command)
   local text = peers.output_of(command)
@@ -28,8 +31,8 @@ end
 --- A lunula command that prints its figures as JSON.
 function peers.lunula(words, folder)
   local path = folder .. "/figures.json"
-  return ("lua5.4 src/bin/lunula %s --json '%s' >/dev/null 2>&1 && cat '%s'")
-    :format(words, path, path)
+  return ("%s src/bin/lunula %s --json '%s' >/dev/null 2>&1 && cat '%s'")
+    :format(peers.LUA, words, path, path)
 end
 
 --- Writes a CSV of some columns out of rows.

@@ -98,7 +98,7 @@ end
 
 local function compare(title, model, folder, short)
   write_rows(folder .. "/train.csv", short)
-  print(peers.output_of("lua5.4 src/bin/lunula "
+  print(peers.output_of(peers.LUA .. " src/bin/lunula "
     .. words_of(model, folder, "fp32")))
   local list = engines(model, folder)
   local runs = measure(list)

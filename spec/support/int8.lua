@@ -49,13 +49,15 @@ end
 
 -- {======== layouts ========
 
--- rows of q [rows][depth] as activations lie
-local function values_of(q, depth)
+-- rows of q [rows][depth] as activations lie, filled up with `zeros` bytes of
+-- 0 and then with others
+local function values_of(q, depth, zeros)
+  local rest = ("\0"):rep(zeros)
+    .. ("\255"):rep(up_to(depth, LINE) - depth - zeros)
   local lines = {}
   for r, row in ipairs(q) do
     local bytes = map(depth, function(k) return string.char(row[k]) end)
-    lines[r] = table.concat(bytes)
-      .. ("\0"):rep(up_to(depth, LINE) - depth)
+    lines[r] = table.concat(bytes) .. rest
   end
   return table.concat(lines)
 end
@@ -90,7 +92,7 @@ local function weight_of(q, depth, scale, bias)
 end
 
 local function rows_of(q, depth, zero, scale)
-  return { depth = depth, values = values_of(q, depth),
+  return { depth = depth, values = values_of(q, depth, 0),
     scale = map(#q, scale or function() return 1 end),
     zero = map(#q, zero) }
 end
@@ -284,7 +286,8 @@ local function quantising_wrong(rows)
   local got, weight = run.quantise(x), run.quantise_weight(x)
   return first_difference("scale", got.scale, scales)
     or first_difference("zero", got.zero, zeros)
-    or bytes_wrong("values", got.values, values_of(q, depth))
+    or bytes_wrong("values", got.values,
+      values_of(q, depth, up_to(depth, UNIT) - depth))
     or first_difference("weight's scale", weight.scale, w_scales)
     or first_difference("sum", weight.sums,
       map(#w, function(c) return sum_of(w[c]) end))
@@ -326,8 +329,12 @@ local function broken()
       local w = tensor.normal({ columns, depth }, { seed = 2 }):totable()
       x[2][at], w[4][at] = bad, bad
       local c = tensor.zeros { 3, columns }
-      run.product(c, run.quantise(tensor.from(x)),
-        run.quantise_weight(tensor.from(w)))
+      local xs = run.quantise(tensor.from(x))
+      local ws = run.quantise_weight(tensor.from(w))
+      if xs.zero[2] ~= 0 or ws.sums[4] ~= 0 then
+        return "broken rows hold numbers"
+      end
+      run.product(c, xs, ws)
       for r, row in ipairs(c:totable()) do
         for column, y in ipairs(row) do
           if is_nan(y) ~= (r == 2 or column == 4) then

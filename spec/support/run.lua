@@ -106,6 +106,15 @@ function run.conversation(lines, words)
   return answers
 end
 
+--- Runs it where standard output is a terminal; needs util-linux' script.
+-- @tparam {string,...} words its arguments
+-- @tparam[opt] {string,...} environment
+-- @treturn string what it wrote to the terminal
+function run.on_terminal(words, environment)
+  return (shell.run { "script", "-qec",
+    shell.line(command(words, environment)), "/dev/null" })
+end
+
 --- Runs a piece of Lua with this standard input.
 function run.lua_with_input(input, code)
   return with_input(input, lua({ "-e", code }))

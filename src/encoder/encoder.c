@@ -340,7 +340,8 @@ static void settle(const Pass *p) {
 }
 
 
-/* words that will get a gradient, and so be written */
+/* Words that will get a gradient, and so be written. Longer rows have pages
+   between these two, which come when they come. */
 static void take_words(const Pass *p) {
   const Tensor *word = p->encoder->parameters.embeddings.word;
   int64_t hidden = p->encoder->config.hidden_size;

@@ -2,16 +2,13 @@
 ** The body of the kernels of dots.h, included once for each instruction set
 ** with
 **   LEVEL   its name, the suffix of every function here
-**   WIDTH   floats in a vector
+**   WIDTH   floats in a vector, the suffix of what OP names
 **   ROWS, VECTORS   of a tile that stays in registers
 **   TARGET  the attribute that lets the compiler use it
-**   FUSED(a, b, c)   a b + c, rounded once
-**   LARGER(a, b), SMALLER(a, b)   of numbers; b where one is NaN
-**   LARGER_BITS(a, b), LARGER_UNSIGNED(a, b)   of whole numbers, with a sign
-**           and without
-**   BYTES(v)        whole numbers that are not negative, at most 255
-**   DOT(sum, a, b)   adds to each lane the four products of a unit: a is
-**           unsigned bytes, b signed ones
+**   PARTS   of a row's unit: 1, the bytes as they lie, or 2, those at even and
+**           at odd places as words
+**   DOT(sum, a, b)  adds to each lane the four products of a unit: a [PARTS]
+**           of a row, b a vector of signed bytes
 ** It undefines them all.
 */
 
@@ -19,6 +16,7 @@
 #define V         FN(Vector)
 #define VI        FN(Integers)
 #define VB        FN(Bytes)
+#define OP(name)  JOIN(name, WIDTH)
 #define INLINE    static inline __attribute__((always_inline)) TARGET
 #define KERNEL    static TARGET
 
@@ -48,8 +46,8 @@ INLINE bool FN(range)(const float *x, int64_t n, float *low, float *high) {
   int64_t i = 0;
   for (; i < n; i += WIDTH) {
     VI bits = (VI)FN(take)(x + i, n - i);
-    most = LARGER_BITS(bits, most);
-    least = LARGER_UNSIGNED(bits, least);
+    most = OP(LARGER_BITS)(bits, most);
+    least = OP(LARGER_UNSIGNED)(bits, least);
   }
   int32_t top = 0;
   uint32_t bottom = 0;
@@ -68,7 +66,7 @@ INLINE bool FN(range)(const float *x, int64_t n, float *low, float *high) {
 INLINE VI FN(whole)(V x, float inverse, int32_t zero) {
   const float magic = 0x1.8p23f;  /* adding it rounds to an integer */
   const int32_t bits = 0x4B400000;  /* of magic */
-  return (VI)FUSED(x, FN(splat)(inverse), FN(splat)(magic)) + (zero - bits);
+  return (VI)OP(FUSED)(x, FN(splat)(inverse), FN(splat)(magic)) + (zero - bits);
 }
 
 
@@ -78,9 +76,10 @@ INLINE void FN(put_bytes)(void *q, VB v, int64_t n) {
 }
 
 
-/* fills a row of n up to whole units */
-INLINE void FN(fill_up)(void *q, int64_t n) {
-  memset((uint8_t *)q + n, 0, (size_t)(-n & (INT8_UNIT - 1)));
+/* fills a row of n up to whole units, from element `from` on */
+INLINE void FN(fill_up)(void *q, int64_t from, int64_t n) {
+  int64_t end = (n + INT8_UNIT - 1) / INT8_UNIT * INT8_UNIT;
+  memset((uint8_t *)q + from, 0, (size_t)(end - from));
 }
 
 
@@ -98,13 +97,16 @@ KERNEL void FN(quantise)(uint8_t *q, float *scale, int32_t *zero,
   float low, high;
   bool finite = FN(range)(x, n, &low, &high);
   float inverse = FN(set_scale)(scale, high / 255 - low / 255, finite);
-  int32_t at_0 = inverse > 0 ? -FN(whole)(FN(splat)(low), inverse, 0)[0] : 0;
+  FN(fill_up)(q, inverse > 0 ? n : 0, n);
+  *zero = 0;
+  if (inverse == 0) return;
+  int32_t at_0 = -FN(whole)(FN(splat)(low), inverse, 0)[0];
   *zero = at_0;
   for (int64_t i = 0; i < n; i += WIDTH) {
     VI v = FN(whole)(FN(take)(x + i, n - i), inverse, at_0);
-    FN(put_bytes)(q + i, BYTES(v), n - i);  /* where low and high were */
-  }                                         /* rounded up, one is 256 */
-  FN(fill_up)(q, n);
+    /* where low and high were rounded up, one is 256 */
+    FN(put_bytes)(q + i, OP(BYTES)(v), n - i);
+  }
 }
 
 
@@ -116,12 +118,13 @@ KERNEL int32_t FN(quantise_signed)(int8_t *q, float *scale, const float *x,
   bool finite = FN(range)(x, n, &low, &high);
   float inverse = FN(set_scale)(scale, (high > -low ? high : -low) / 127,
                                 finite);
+  FN(fill_up)(q, inverse > 0 ? n : 0, n);
+  if (inverse == 0) return 0;
   for (int64_t i = 0; i < n; i += WIDTH) {
     VI v = FN(whole)(FN(take)(x + i, n - i), inverse, 0);
     FN(put_bytes)(q + i, __builtin_convertvector(v, VB), n - i);
     sums += v;
   }
-  FN(fill_up)(q, n);
   for (int i = 0; i < WIDTH; i++) sum += sums[i];
   return sum;
 }
@@ -131,7 +134,7 @@ KERNEL int32_t FN(quantise_signed)(int8_t *q, float *scale, const float *x,
    nearer, and w = t^2 - 16; q of spec/fixtures/gelu8.py. From 4 on it is x, or
    0. */
 INLINE V FN(gelu)(V x, const float *q) {
-  V t = LARGER(SMALLER(x, FN(splat)(4)), FN(splat)(-4));
+  V t = OP(LARGER)(OP(SMALLER)(x, FN(splat)(4)), FN(splat)(-4));
   V w = t * t - 16.0f, p = FN(splat)(q[0]);
   UNROLL for (int i = 1; i < GELU_TERMS; i++) p = p * w + q[i];
   p = p * w + 0.125f;
@@ -142,7 +145,7 @@ INLINE V FN(gelu)(V x, const float *q) {
 INLINE void FN(activate_as)(Activation act, float *x, int64_t n) {
   for (int64_t i = 0; i < n; i += WIDTH) {
     V v = FN(take)(x + i, n - i);
-    v = act == ACT_RELU ? LARGER(v, FN(splat)(0))
+    v = act == ACT_RELU ? OP(LARGER)(v, FN(splat)(0))
                         : FN(gelu)(v, gelu_terms[act]);
     if (n - i >= WIDTH) FN(store)(x + i, v);
     else memcpy(x + i, &v, (size_t)(n - i) * sizeof *x);
@@ -163,7 +166,22 @@ KERNEL void FN(activate)(Activation act, float *x, int64_t n) {
 
 /* {======== products ======== */
 
-/* sum [rows][VECTORS] of a tile */
+INLINE VI FN(splat_unit)(const void *p) {
+  int32_t unit;
+  memcpy(&unit, p, sizeof unit);
+  return unit - (VI){ 0 };
+}
+
+
+/* the columns beside those of a tile at b, which are next */
+INLINE void FN(prefetch_next)(const int8_t *b) {
+  if (VECTORS * WIDTH == PANEL_COLUMNS) return;
+  for (int i = 0; i < VECTORS * WIDTH; i += LINE_FLOATS)
+    __builtin_prefetch(b + (VECTORS * WIDTH + i) * INT8_UNIT);
+}
+
+
+/* sum [rows][VECTORS] of a tile; rows of a are `step` bytes apart */
 INLINE void FN(tile)(const int rows, VI sum[ROWS][VECTORS], const uint8_t *a,
                      int64_t step, const int8_t *b, int64_t units) {
   VI s[ROWS][VECTORS];
@@ -173,13 +191,14 @@ INLINE void FN(tile)(const int rows, VI sum[ROWS][VECTORS], const uint8_t *a,
     VI column[VECTORS];
     for (int v = 0; v < VECTORS; v++)
       memcpy(&column[v], b + (int)sizeof(VI) * v, sizeof column[v]);
+    FN(prefetch_next)(b);
     for (int r = 0; r < rows; r++) {
-      int32_t unit;
-      memcpy(&unit, a + r * step, sizeof unit);
-      VI row = unit - (VI){ 0 };
+      VI row[PARTS];
+      for (int p = 0; p < PARTS; p++)
+        row[p] = FN(splat_unit)(a + r * step + p * INT8_UNIT);
       for (int v = 0; v < VECTORS; v++) DOT(s[r][v], row, column[v]);
     }
-    a += INT8_UNIT;
+    a += INT8_UNIT * PARTS;
     b += INT8_UNIT * PANEL_COLUMNS;
   }
   for (int r = 0; r < rows; r++)
@@ -206,39 +225,80 @@ INLINE void FN(put_tile)(const int rows, const DotTile *t, int64_t first,
 
 
 /* c is in the cache when the sums are done */
-INLINE void FN(prefetch_tile)(const int rows, const float *c, int64_t step) {
+INLINE void FN(prefetch_rows)(const int rows, const float *c, int64_t step) {
   for (int r = 0; r < rows; r++, c += step)
-    for (int i = 0; i < VECTORS * WIDTH; i += LINE_FLOATS)
+    for (int i = 0; i < PANEL_COLUMNS; i += LINE_FLOATS)
       __builtin_prefetch(c + i, 1);
 }
 
 
-/* a constant number of rows, so that the tile's loops unroll */
-INLINE void FN(tile_rows)(const int rows, const DotTile *t, int64_t first,
-                          int64_t at) {
-  VI sum[ROWS][VECTORS];
-  FN(prefetch_tile)(rows, t->c + first * t->c_step + at, t->c_step);
-  FN(tile)(rows, sum, t->a + first * t->a_step, t->a_step,
-           t->panel + at * INT8_UNIT, t->units);
-  FN(put_tile)(rows, t, first, at, sum);
+#if PARTS == 1
+
+/* some rows of c; `rows` is a constant, so that the tile's loops unroll */
+INLINE void FN(some_rows)(const int rows, const DotTile *t, int64_t first) {
+  const uint8_t *a = t->a + first * t->a_step;
+  FN(prefetch_rows)(rows, t->c + first * t->c_step, t->c_step);
+  for (int64_t at = 0; at < PANEL_COLUMNS; at += VECTORS * WIDTH) {
+    VI sum[ROWS][VECTORS];
+    FN(tile)(rows, sum, a, t->a_step, t->panel + at * INT8_UNIT, t->units);
+    FN(put_tile)(rows, t, first, at, sum);
+  }
 }
+
+#else
+
+/* n units of a row, from unit u on, as words */
+INLINE void FN(widen)(uint32_t *words, const uint8_t *a, int64_t n) {
+  const uint32_t even = 0x00FF00FFu;
+  for (int64_t i = 0; i < n; i++) {
+    uint32_t unit;
+    memcpy(&unit, a + i * INT8_UNIT, sizeof unit);
+    words[2 * i] = unit & even;
+    words[2 * i + 1] = unit >> 8 & even;
+  }
+}
+
+
+/* the same, a piece of the depth at a time: its words stay in L1 */
+INLINE void FN(some_rows)(const int rows, const DotTile *t, int64_t first) {
+  enum { ACROSS = PANEL_COLUMNS / (VECTORS * WIDTH) };
+  uint32_t words[ROWS][2 * PIECE_UNITS];
+  VI sum[ACROSS][ROWS][VECTORS] = { { { { 0 } } } };
+  FN(prefetch_rows)(rows, t->c + first * t->c_step, t->c_step);
+  for (int64_t u = 0; u < t->units; u += PIECE_UNITS) {
+    int64_t n = t->units - u < PIECE_UNITS ? t->units - u : PIECE_UNITS;
+    const int8_t *b = t->panel + u * INT8_UNIT * PANEL_COLUMNS;
+    for (int r = 0; r < rows; r++)
+      FN(widen)(words[r], t->a + (first + r) * t->a_step + u * INT8_UNIT, n);
+    for (int i = 0; i < ACROSS; i++) {
+      VI more[ROWS][VECTORS];
+      FN(tile)(rows, more, (uint8_t *)words, sizeof words[0],
+               b + i * (int64_t)sizeof *more, n);
+      for (int r = 0; r < rows; r++)
+        for (int v = 0; v < VECTORS; v++) sum[i][r][v] += more[r][v];
+    }
+  }
+  for (int i = 0; i < ACROSS; i++)
+    FN(put_tile)(rows, t, first, i * VECTORS * WIDTH, sum[i]);
+}
+
+#endif
 
 
 KERNEL void FN(product)(const DotTile *t) {
   int64_t tiles = (t->rows + ROWS - 1) / ROWS, first = 0;
   for (; tiles > 0; tiles--) {
-    int64_t rows = (t->rows - first + tiles - 1) / tiles;  /* all about */
-    for (int64_t at = 0; at < PANEL_COLUMNS; at += VECTORS * WIDTH)
-      switch (rows) {                                      /* as high */
-        case 1: FN(tile_rows)(1, t, first, at); break;
-        case 2: FN(tile_rows)(2, t, first, at); break;
-        case 3: FN(tile_rows)(3, t, first, at); break;
-        case 4: FN(tile_rows)(4, t, first, at); break;
+    int64_t rows = (t->rows - first + tiles - 1) / tiles;
+    switch (rows) {  /* all tiles about as high */
+      case 1: FN(some_rows)(1, t, first); break;
+      case 2: FN(some_rows)(2, t, first); break;
+      case 3: FN(some_rows)(3, t, first); break;
+      case 4: FN(some_rows)(4, t, first); break;
 #if ROWS > 4
-        case 5: FN(tile_rows)(5, t, first, at); break;
-        default: FN(tile_rows)(6, t, first, at);
+      case 5: FN(some_rows)(5, t, first); break;
+      default: FN(some_rows)(6, t, first);
 #endif
-      }
+    }
     first += rows;
   }
 }
@@ -257,6 +317,7 @@ static const DotKernels FN(kernels) = {
 #undef V
 #undef VI
 #undef VB
+#undef OP
 #undef INLINE
 #undef KERNEL
 #undef LEVEL
@@ -264,10 +325,5 @@ static const DotKernels FN(kernels) = {
 #undef ROWS
 #undef VECTORS
 #undef TARGET
-#undef FUSED
-#undef LARGER
-#undef SMALLER
-#undef LARGER_BITS
-#undef LARGER_UNSIGNED
-#undef BYTES
+#undef PARTS
 #undef DOT

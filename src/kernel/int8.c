@@ -180,11 +180,13 @@ static int64_t block_rows(int64_t rows) {
 }
 
 
-/* panels in a task, of an even number of tasks; small products are one */
+/* panels in a task; an even number of tasks, or one where they are small */
 static int64_t group_panels(int64_t rows, const Int8Weight *w) {
   int64_t panels = panel_count(w->columns);
-  int64_t tasks = rows * w->columns * w->depth / TASK_PRODUCTS / 2 * 2;
-  return pieces(panels, tasks < 1 ? 1 : tasks);
+  int64_t tasks = rows * w->columns * w->depth / TASK_PRODUCTS;
+  int64_t group = pieces(panels, tasks < 1 ? 1 : tasks);
+  while (pieces(panels, group) % 2 != 0 && group < panels) group++;
+  return group;
 }
 
 

@@ -42,7 +42,7 @@ typedef struct Int8Weight {
 
 /* Activations [rows, depth] */
 typedef struct Int8Matrix {
-  uint8_t *values;  /* [rows, int8_step(depth)] */
+  uint8_t *values;  /* [rows, int8_step(depth)], 0 to the end of a unit */
   float *scale;     /* [rows] */
   int32_t *zero;    /* [rows] */
   int64_t rows, depth;

@@ -150,7 +150,8 @@ static int check_activation(lua_State *L, int arg) {
 }
 
 
-/* quantise(x [, activation]): rows; with an activation x is written */
+/* quantise(x [, activation]): rows, of whose bytes those that are not written
+   are 255; with an activation x is written */
 static int l_quantise(lua_State *L) {
   int64_t rows, depth;
   QuantiseJob j = { .activation = check_activation(L, 2) };
@@ -159,7 +160,7 @@ static int l_quantise(lua_State *L) {
   Int8Matrix m = { scratch(L, size), NULL, NULL, rows, depth };
   m.scale = scratch(L, rows * (int64_t)sizeof *m.scale);
   m.zero = scratch(L, rows * (int64_t)sizeof *m.zero);
-  memset(m.values, 0, (size_t)size);
+  memset(m.values, UINT8_MAX, (size_t)size);
   j.to = &m;
   pool_rows(rows, ROWS_A_TASK, quantise_some, &j);
   lua_newtable(L);

@@ -205,11 +205,12 @@ static bool write_tensor(lua_State *L, Atomic *a, Tensor *t, Error *e) {
 static bool write_unsettled(lua_State *L, Atomic *a, const Tensor *t,
                             Error *e) {
   int64_t rows = t->shape.size[0], width = t->shape.size[1];
-  float *some = (float *)lua_newuserdata(
-    L, sizeof *some * WRITTEN_ROWS * (size_t)width);
+  int64_t most = rows < WRITTEN_ROWS ? rows : WRITTEN_ROWS;
+  float *some = (float *)lua_newuserdata(L,
+                                         sizeof *some * (size_t)(most * width));
   bool ok = true;
-  for (int64_t first = 0; ok && first < rows; first += WRITTEN_ROWS) {
-    int64_t n = rows - first < WRITTEN_ROWS ? rows - first : WRITTEN_ROWS;
+  for (int64_t first = 0; ok && first < rows; first += most) {
+    int64_t n = rows - first < most ? rows - first : most;
     tensor_read_rows(t, first, n, some);
     ok = atomic_write(a, some, sizeof *some * (size_t)(n * width), e);
   }

@@ -184,6 +184,25 @@ static int m_max(lua_State *L) {
   return dim == ALL_DIMS ? 1 : 2;
 }
 
+/* x:topk(k [, dim]): the k largest of a dimension, the last when none is
+   named, and their indices */
+static int m_topk(lua_State *L) {
+  Tensor *x = lops_checkfloat(L, 1);
+  luaL_argcheck(L, x->shape.ndim > 0, 1, "a scalar has no dimension");
+  int64_t k = luaL_checkinteger(L, 2);
+  int dim = lua_isnoneornil(L, 3) ? x->shape.ndim - 1
+                                  : ltensor_checkdim(L, 3, x);
+  char text[SHAPE_TEXT];
+  if (k < 0 || k > x->shape.size[dim])
+    return ltensor_error(L, "topk: %" PRId64 " of dimension %d of %s", k,
+                         dim + 1, shape_text(&x->shape, text));
+  Tensor **out = ltensor_slot(L), **at = ltensor_slot(L);
+  *out = op_topk(lstate_tape(L), x, dim, k, at);
+  ltensor_done(L, at);
+  ltensor_done(L, out);
+  return 2;
+}
+
 /* }======== */
 
 
@@ -284,6 +303,7 @@ static int l_uniform(lua_State *L) {
 static const luaL_Reg methods[] = {
   {"matmul", m_matmul},
   {"max", m_max},
+  {"topk", m_topk},
   {"layer_norm", m_layer_norm},
   {"dropout", m_dropout},
   {NULL, NULL}

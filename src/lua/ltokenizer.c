@@ -199,6 +199,8 @@ static int l_new(lua_State *L) {
   lua_settop(L, 1);
   Tokenizer **t = new_slot(L);
   check_config(L, &c);
+  /* a metamethod of the settings may have given it to another one */
+  luaL_argcheck(L, c.vocabulary->tokens.count > 0, 1, "no vocabulary");
   *t = tokenizer_new(&c, &e);
   if (*t == NULL) return luaL_error(L, "%s", e.message);
   lua_settop(L, 2);

@@ -16,21 +16,21 @@ __attribute__((visibility("default")))
 int luaopen_lunula_core(lua_State *L);
 
 int adamw_open(lua_State *L);      /* ladamw.c */
-int bytes_open(lua_State *L);       /* lbytes.c */
+int bytes_open(lua_State *L);      /* lbytes.c */
 int clock_open(lua_State *L);      /* lbench.c */
-int config_open(lua_State *L);      /* lconfig.c */
+int config_open(lua_State *L);     /* lconfig.c */
 int encoder_open(lua_State *L);    /* lencoder.c */
 int gather_open(lua_State *L);     /* lgather.c; after tensor_open */
 int int8_open(lua_State *L);       /* lint8.c */
 int io_open(lua_State *L);         /* lio.c */
 int jobs_open(lua_State *L);       /* ljob.c */
 int kernels_open(lua_State *L);    /* lkernels.c */
-int model_open(lua_State *L);       /* lmodel.c; after tensor_open */
+int model_open(lua_State *L);      /* lmodel.c; after tensor_open */
 int number_open(lua_State *L);     /* lnumber.c */
 int ops_open(lua_State *L);        /* lops.c; after tensor_open */
 int peak_open(lua_State *L);       /* lbench.c */
 int pooling_open(lua_State *L);    /* lencoder.c */
-int quantise_open(lua_State *L);    /* lquantise.c; after tensor_open */
+int quantise_open(lua_State *L);   /* lquantise.c; after tensor_open */
 int rng_open(lua_State *L);        /* lrng.c */
 int share_open(lua_State *L);      /* lshare.c; after model_open */
 int state_open(lua_State *L);      /* lstate.c */

@@ -153,7 +153,7 @@ static void forget_past(Table *t) {
 }
 
 
-/* then nothing is owed */
+/* then nothing is owed, and nothing is left to be carried */
 static void settle_all(Table *t) {
   pool_rows(t->rows, TASK_ROWS, catch_up_some, t);
   forget_past(t);
@@ -224,7 +224,7 @@ static void read_some(void *ctx, int64_t first, int64_t n) {
 }
 
 
-static void read(Pending *p, int64_t first, int64_t n, void *out) {
+static void read_rows(Pending *p, int64_t first, int64_t n, void *out) {
   Reading r = { (Table *)p, first, out };
   pool_rows(n, TASK_ROWS, read_some, &r);
 }
@@ -239,7 +239,7 @@ Table *table_new(Tensor *tensor, double beta1, double beta2) {
   Table *t = calloc(1, sizeof *t);
   if (t == NULL) return NULL;
   t->pending = (Pending){ .of = tensor, .settle = settle,
-                            .read = read };
+                            .read = read_rows };
   t->tensor = tensor_retain(tensor);
   t->rows = tensor->shape.size[0];
   t->width = tensor->shape.size[1];

@@ -20,7 +20,7 @@
 enum {
   PART_TOKENS = 96,     /* of a part, about: its buffers stay in L2 and L3 */
   ALONE_TOKENS = 64,    /* of a batch that is not worth to wake a thread */
-  TOKENS_TO_PACK = 1024 /* after which float32's panels have paid */
+  TOKENS_TO_PACK = 256  /* after which float32's panels have paid */
 };
 
 

@@ -8,9 +8,8 @@
 ** can see, and any number of threads may run one at the same time, each with
 ** a Space of its own. It is counted, atomically: who has it across threads
 ** retains it, the last to release it frees it. It keeps the storage of the
-** weights that it was made of (a file's pages, or tensors of a classifier:
-** before these are trained on, the classifier is given others, where the model
-** is in other hands too); products read packed copies, but for float32 before it is
+** weights that it was made of: a file's pages, or tensors, which then nobody
+** may write to. Products read packed copies, but for float32 before it is
 ** worth to make some. Its Tokenizer is read only, too: any thread may encode
 ** with it, each into an Encoding of its own.
 **

@@ -66,8 +66,8 @@ typedef struct Lane {
   void *wide;              /* and intermediate */
 } Lane;
 
-/* places the buffers of a lane whose `lanes` are known for batches of at most this size; returns their
-   bytes. at NULL: only counts */
+/* places the buffers of a lane whose `lanes` are known, for batches of at most
+   this size; returns their bytes. at NULL: only counts */
 size_t lane_place(Lane *l, char *at, const Network *n, int64_t tokens,
                   int64_t sequences, int64_t longest);
 

@@ -57,6 +57,9 @@ Tensor *op_mean(Tape *tape, Tensor *x, int dim, bool keep);
 /* the largest, the first of equal ones, NaN above all; no dimension of size 0.
    Its positions, INT64, go to *at, unless at is NULL. */
 Tensor *op_max(Tape *tape, Tensor *x, int dim, bool keep, Tensor **at);
+/* the k largest of dimension dim, of which there are as many, ordered as by
+   op_max: the largest first. Their positions, INT64, go to *at. */
+Tensor *op_topk(Tape *tape, Tensor *x, int dim, int64_t k, Tensor **at);
 
 /* products (op_matmul.c) */
 

@@ -1,11 +1,14 @@
 /*
-** Sums, means and largest elements, over one dimension or all.
+** Sums, means and largest elements, over one dimension or all; and the k
+** largest of one.
 */
 #include "op.h"
 
 #include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 
+#include "../base/pool.h"
 #include "map.h"
 
 /* what a reduction of x has for a shape */
@@ -129,6 +132,103 @@ Tensor *op_max(Tape *tape, Tensor *x, int dim, bool keep, Tensor **at) {
   if (at != NULL && out != NULL) *at = positions;
   else tensor_release(positions);
   return out;
+}
+
+/* }======== */
+
+
+/* {======== the k largest ======== */
+
+typedef struct Found {
+  float value;
+  int64_t at;
+} Found;
+
+typedef struct TopK {
+  const float *x;  /* [outer, size, inner] */
+  int64_t *at;     /* [outer, k, inner] */
+  Found *heap;     /* [outer, inner, k] */
+  Around around;   /* of x */
+  int64_t k;
+} TopK;
+
+
+static bool before(const Found *a, const Found *b) {
+  if (above(a->value, b->value)) return true;
+  return !above(b->value, a->value) && a->at < b->at;
+}
+
+
+/* makes a heap of n whose root is the last of all, where only element i may
+   be out of place */
+static void sink(Found *heap, int64_t n, int64_t i) {
+  for (;;) {
+    int64_t child = 2 * i + 1;
+    if (child + 1 < n && before(&heap[child], &heap[child + 1])) child++;
+    if (child >= n || !before(&heap[i], &heap[child])) return;
+    Found swap = heap[i];
+    heap[i] = heap[child];
+    heap[child] = swap;
+    i = child;
+  }
+}
+
+
+/* in order: the root, which comes last, goes behind those left */
+static void sort_heap(Found *heap, int64_t n) {
+  for (; n > 1; n--) {
+    Found last = heap[0];
+    heap[0] = heap[n - 1];
+    heap[n - 1] = last;
+    sink(heap, n - 1, 0);
+  }
+}
+
+
+/* A position later in the lane is never before an equal number. */
+static void find_in_lane(void *ctx, int64_t lane) {
+  const TopK *t = ctx;
+  Found *heap = t->heap + lane * t->k;
+  int64_t step = t->around.inner;
+  const float *x = t->x + around_lane(t->around, lane);
+  for (int64_t i = 0; i < t->k; i++) heap[i] = (Found){ x[i * step], i };
+  for (int64_t i = t->k / 2; i-- > 0;) sink(heap, t->k, i);
+  for (int64_t i = t->k; i < t->around.size; i++) {
+    if (!above(x[i * step], heap[0].value)) continue;
+    heap[0] = (Found){ x[i * step], i };
+    sink(heap, t->k, 0);
+  }
+  sort_heap(heap, t->k);
+  int64_t *at = t->at + lane / step * t->k * step + lane % step;
+  for (int64_t i = 0; i < t->k; i++) at[i * step] = heap[i].at;
+}
+
+
+/* INT64, of x's shape but k of dimension dim; NULL: no memory */
+static Tensor *positions_of_top(Tensor *x, int dim, int64_t k) {
+  Shape s = x->shape;
+  Around a = shape_around(&x->shape, dim);
+  s.size[dim] = k;
+  Tensor *rows = tensor_contiguous(x), *at = tensor_new(INT64, &s);
+  int64_t lanes = k > 0 ? a.outer * a.inner : 0;
+  Found *heap = malloc(sizeof *heap * (size_t)(lanes * k + 1));
+  bool ok = rows != NULL && at != NULL && heap != NULL;
+  if (ok) {
+    TopK t = { tensor_f32(rows), tensor_i64(at), heap, a, k };
+    pool_run(lanes, find_in_lane, &t);
+  }
+  tensor_release(rows);
+  free(heap);
+  if (ok) return at;
+  tensor_release(at);
+  return NULL;
+}
+
+
+Tensor *op_topk(Tape *tape, Tensor *x, int dim, int64_t k, Tensor **at) {
+  assert(0 <= k && k <= x->shape.size[dim]);
+  *at = positions_of_top(x, dim, k);
+  return *at ? op_gather(tape, x, dim, *at) : NULL;
 }
 
 /* }======== */

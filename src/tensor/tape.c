@@ -175,6 +175,7 @@ static bool gather(Tensor **slot, Tensor *d) {
 }
 
 
+/* a gradient in rows is there beside the dense one until both are added */
 static bool gather_leaf(Tensor *leaf, Tensor *d) {
   if (leaf->grad != NULL) tensor_gradient(leaf);
   return gather(&leaf->grad, d) && tensor_gradient(leaf) != NULL;

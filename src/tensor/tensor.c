@@ -466,7 +466,8 @@ void tensor_settle(const Tensor *t) {
 
 
 static bool same_rows(const Tensor *a, const Tensor *b) {
-  return a->start == b->start && shape_equal(&a->shape, &b->shape);
+  return a->start == b->start && shape_equal(&a->shape, &b->shape) &&
+         tensor_is_contiguous(a) && tensor_is_contiguous(b);
 }
 
 

@@ -206,18 +206,29 @@ static bool append_sequence(const Job *j, const Slice *slices, Encoding *to,
 }
 
 
+/* Tokens that two windows share. What the options ask for must be less than a
+   window has; beside the other text of a pair it has fewer in one pair than in
+   the next, and shares what it can. */
+static bool find_stride(const Job *j, size_t room, size_t *stride, Error *e) {
+  if (room == 0) return error_set(e, "a window has no room for a token");
+  *stride = j->options->stride == STRIDE_HALF ? room / 2
+                                              : (size_t)j->options->stride;
+  if (*stride < room) return true;
+  if (j->parts == 1)
+    return error_set(e, "stride %zu: a window has %zu tokens of text",
+                     *stride, room);
+  *stride = room - 1;
+  return true;
+}
+
+
 /* the longer part's windows; the other part whole, or the half of it that is
    to be in each */
 static bool append_windows(const Job *j, size_t cut, Slice *slices,
                            Encoding *to, Error *e) {
   size_t n = to->parts[cut].tokens.n, other = slice_length(&slices[1 - cut]);
-  size_t room = j->room - (j->parts > 1 ? other : 0);
-  if (room == 0) return error_set(e, "a window has no room for a token");
-  size_t stride = j->options->stride == STRIDE_HALF
-                      ? room / 2 : (size_t)j->options->stride;
-  if (stride >= room)
-    return error_set(e, "stride %zu: a window has %zu tokens of text", stride,
-                     room);
+  size_t room = j->room - (j->parts > 1 ? other : 0), stride = 0;
+  if (n > room && !find_stride(j, room, &stride, e)) return false;
   for (size_t start = 0;; start += room - stride) {
     size_t end = n - start < room ? n : start + room;
     slices[cut] = (Slice){ {{ start, end }, { 0, 0 }} };

@@ -1,7 +1,8 @@
 /*
 ** The tokens of a text, as far as they are wanted: read stretch by stretch,
-** and what lies between the first and the last that are wanted let go, so that
-** a long text takes no more memory than a short one.
+** and what lies between the first and the last that are wanted let go: where
+** few are, and the text can be read in stretches (splitter.h), a long one takes
+** no more memory than a short one.
 */
 #ifndef lunula_part_h
 #define lunula_part_h

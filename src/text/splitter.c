@@ -209,9 +209,10 @@ static bool split_piece(const Splitter *s, Bytes text, size_t start,
 
 bool splitter_step(const Splitter *s, Reading *r, Normal *normal,
                    Tokens *out) {
-  size_t end = stretch_end(s, r);
   Found f;
   assert(!r->done);
+  if (r->at >= r->end) r->end = stretch_end(s, r);
+  size_t end = r->end;
   if (!matcher_next(&s->written, &s->normaliser.traits, r->text, end,
                     &r->search, &f)) {
     r->done = end == r->text.n;

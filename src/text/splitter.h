@@ -6,8 +6,8 @@
 **        -> words -> pieces
 **
 ** Where a stretch ends nothing is lost: at a blank, a sign or an ideograph,
-** which no word, no mark and no added token goes across. Words of ASCII are
-** cut as they stand, everything else by way of a Normal.
+** which no word, no mark and no normalised added token goes across. Words of
+** ASCII are cut as they stand, everything else by way of a Normal.
 */
 #ifndef lunula_splitter_h
 #define lunula_splitter_h
@@ -37,6 +37,7 @@ void splitter_free(Splitter *s);
 typedef struct Reading {
   Bytes text;     /* at most INT32_MAX bytes, any */
   size_t at;      /* what is before is read */
+  size_t end;     /* of the stretch that is read; behind it where `at` is */
   bool done;
   Search search;  /* for added tokens as written */
 } Reading;

@@ -54,10 +54,10 @@ end
 local Window = {}
 Window.__index = Window
 
-local function new_window(answer)
-  return setmetatable({ answer = answer, size = FIRST, texts = {}, bytes = 0,
-    answered = 0, begun = core.system.monotonic(), bar = progress.new() },
-    Window)
+local function new_window(answer, most)
+  return setmetatable({ answer = answer, most = most,
+    size = math.min(FIRST, most), texts = {}, bytes = 0, answered = 0,
+    begun = core.system.monotonic(), bar = progress.new() }, Window)
 end
 
 -- Of a pipe with a name nobody tells whether more is there: a text at a time.
@@ -93,7 +93,7 @@ function Window:add(text)
   self.bytes = self.bytes + #text
   if #self.texts < self.size and self.bytes < FULL then return end
   self:flush()
-  self.size = math.min(2 * self.size, self.most or MOST)
+  self.size = math.min(2 * self.size, self.most)
 end
 
 -- }========
@@ -110,10 +110,11 @@ end
 --- Answers each text of the input with a line.
 -- @tparam table values `f`, `text` and `format` as the command line gave them
 -- @func answer from an array of texts to an array of as many lines
+-- @int[opt] most texts answered together: 1 where each takes its time
 -- @raise what reading raises, with file and line, once all texts before it
 --   have their answers
-function texts.answer(values, answer)
-  local window = new_window(answer)
+function texts.answer(values, answer, most)
+  local window = new_window(answer, most or MOST)
   window.bar:during(function()
     local ok, why = pcall(read, window, values)
     window:flush()

@@ -20,6 +20,7 @@ local FILES = {
   { name = "special_tokens_map.json" },
   { name = "modules.json" },
   { name = "sentence_bert_config.json" },
+  { name = "config_sentence_transformers.json" },
   { name = "1_Pooling/config.json" },
   { name = "README.md" },
   { name = cache.WEIGHTS, required = true, resume = true },

@@ -98,7 +98,7 @@ local function tokens_by_id(doc, field, ids)
 end
 
 -- What stands for the vocabulary in the rest of a tokenizer.json.
-local CUT_OUT = -1
+local CUT_OUT = true
 
 -- The vocabulary of a tokenizer.json, and its root without. It is nearly all
 -- of the file, so that the core reads it where it is written as the library
@@ -110,7 +110,7 @@ local function cut_vocabulary(text)
   local vocabulary, behind = core_vocabulary.json(text, at)
   if not vocabulary then return end
   local ok, root = pcall(json.values,
-    text:sub(1, at - 1) .. CUT_OUT .. text:sub(behind), "")
+    text:sub(1, at - 1) .. tostring(CUT_OUT) .. text:sub(behind), "")
   if ok and lookup(root, "model.vocab") == CUT_OUT then
     return vocabulary, root
   end

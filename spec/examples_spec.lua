@@ -1,0 +1,28 @@
+local interpreter = require "spec.support.interpreter"
+local shell = require "lunula.shell"
+
+-- what an example prints, with a tiny model where it takes one
+local function run(...)
+  local said, status, complaint = shell.run { "env",
+    "LUA_PATH=./lua/?.lua;./lua/?/init.lua;;", "LUA_CPATH=./?.so;;",
+    interpreter, ... }
+  assert.are.equal("", complaint)
+  assert.are.equal(0, status)
+  return said
+end
+
+describe("The FAQ example", function()
+  it("answers a question that is in it, and one that it was given", function()
+    local said = run("examples/faq.lua", "How can I pay?",
+      "spec/fixtures/embedder")
+    assert.are.equal("> How can I pay?\n  You can pay by card, by bank "
+      .. "transfer, or on delivery.\n  (1.00, as: How can I pay?)\n\n", said)
+  end)
+
+  it("answers its own when it was given none", function()
+    local said = run("-e", "arg[2] = 'spec/fixtures/embedder'",
+      "examples/faq.lua")
+    local _, questions = said:gsub("> ", "")
+    assert.are.equal(4, questions)
+  end)
+end)
