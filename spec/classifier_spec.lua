@@ -262,7 +262,7 @@ describe("A classifier", function()
       assert.has_error(function() model:predict(3) end,
         "predict: expected a text or an array of texts, got number")
       assert.has_error(function() model:predict { "a", 3 } end,
-        "predict: row 2: text: expected a string, got number")
+        "predict: texts[2]: expected a string, got number")
       assert.has_error(function()
         model:predict({ "a", "b" }, { text_pairs = { "c" } })
       end, "predict: text_pairs: expected one for each of 2 texts")

@@ -7,25 +7,25 @@
 local check = require "lunula.check"
 local checkpoint = require "lunula.checkpoint"
 local core = require "lunula.core"
-local encoded = require "lunula.encoded"
 local encoder = require "lunula.encoder"
 local engine = require "lunula.engine"
 local explain = require "lunula.explain"
 local grad = require "lunula.grad"
 local hub = require "lunula.hub"
+local job = require "lunula.job"
 local label_lists = require "lunula.labels"
 local nn = require "lunula.nn"
 local options = require "lunula.options"
-local sampler = require "lunula.sampler"
+local predictions = require "lunula.predictions"
+local share = require "lunula.share"
 local tokenizer = require "lunula.tokenizer"
-local windows = require "lunula.windows"
 
 local Classifier = {}
 
 local none = options.none
 local KNOWN = {
   labels = none, pooling = none, dropout = none, max_length = none, seed = 0,
-  precision = none,
+  precision = none, queue_capacity = 64,
 }
 
 -- tokens read of a text where neither the caller nor the folder says: enough
@@ -220,6 +220,7 @@ end
 -- @string[opt] given.precision of answers (`predict`, `evaluate`): "fp32",
 --   "bf16" or "int8"; "fp32" when not given, "int8" for a folder that was
 --   quantized. Training has one of its own
+-- @int[opt=64] given.queue_capacity most jobs under way (see `submit`)
 -- @treturn classifier with the fields `encoder`, `tokenizer`, `head`,
 --   `labels`, `max_length`, `pooling`, `precision`, `config`
 -- @raise naming the file that is missing or wrong; when the folder's head
@@ -235,15 +236,17 @@ end
 
 --- A classifier of what `checkpoint.read` gave.
 -- @tparam table saved
--- @tparam table o options that `classifier` has checked
+-- @tparam ?table given options of `classifier`
 -- @treturn classifier
 -- @raise as `classifier`
-function Classifier.from(saved, o)
+function Classifier.from(saved, given)
+  local o = options.check(given, KNOWN, "classifier")
   local self = setmetatable({
     saved = saved, given = o, config = config_of_folder(saved),
     tokenizer = tokenizer.from(saved),
     labels = labels_of(saved, o.labels),
     precision = precision_of(o.precision, saved),
+    queue = job.queue(o.queue_capacity, "classifier"),
   }, Classifier)
   self.pooling = pooling_of(self, o.pooling, saved.dir)
   self:set_max_length(o.max_length or default_max_length(self, saved.dir))
@@ -270,6 +273,7 @@ end
 -- @treturn classifier itself
 function Classifier:train(on)
   on = on ~= false
+  if on then self.answering = nil end
   self.encoder:train(on)
   self.dropout.training = on
   return self
@@ -369,64 +373,6 @@ end
 
 -- {======== predicting ========
 
-local PREDICT = {
-  text_pairs = none, batch_size = none, batch_tokens = none,
-  truncation = "head", stride = none,
-}
-
-local function prediction(self, probabilities)
-  local best, scores = 1, {}
-  for i, label in ipairs(self.labels) do
-    scores[label] = probabilities[i]
-    if probabilities[i] > probabilities[best] then best = i end
-  end
-  return {
-    label = self.labels[best], score = probabilities[best], scores = scores,
-  }
-end
-
--- Sequences of like length are side by side: batches of like cost.
-local function batches_of(lengths, limit)
-  local order = sampler.by_length(lengths)
-  if not limit.batch_tokens then
-    return sampler.cut_to_read(order, limit.batch_size, lengths)
-  end
-  return sampler.cut(order,
-    { batch_tokens = limit.batch_tokens, lengths = lengths })
-end
-
--- the probabilities of all sequences; a text may have several
-local function probabilities_of(self, tokens, limit)
-  local all = {}
-  for _, numbers in ipairs(batches_of(tokens.lengths, limit)) do
-    local logits = self:logits((tokens:batch(numbers)))
-    for i, probabilities in ipairs(logits:softmax(-1):totable()) do
-      all[numbers[i]] = probabilities
-    end
-  end
-  return all
-end
-
-local function predict_all(self, rows, o)
-  local tokens = encoded.new(self.tokenizer, rows, self.max_length, "predict",
-    o)
-  local all, predictions = probabilities_of(self, tokens, o), {}
-  if o.truncation == "windows" then all = windows.mean(all, tokens.text_of) end
-  local cut = tokens.cut:totable()
-  for i, probabilities in ipairs(all) do
-    predictions[i] = prediction(self, probabilities)
-    predictions[i].cut = cut[i] > 0 and cut[i] or nil
-  end
-  return predictions
-end
-
-local function check_pairs(texts, pairs_of)
-  if pairs_of ~= nil and (type(pairs_of) ~= "table"
-      or #pairs_of ~= #texts) then
-    fail("predict: text_pairs: expected one for each of %d texts", #texts)
-  end
-end
-
 --- The label of a text, or of each of several.
 -- @tparam string|{string,...} texts
 -- @tparam[opt] table given
@@ -448,22 +394,36 @@ end
 -- @raise when a text is no string; on options of which one excludes another
 -- @usage print(model:predict("What a quiet, lovely film.").label)
 function Classifier:predict(texts, given)
-  local o = options.check(given, PREDICT, "predict")
-  sampler.check(o, "predict")
-  tokenizer.check_truncation(o, "predict")
-  if type(texts) == "string" then
-    o.text_pairs = o.text_pairs and { o.text_pairs }
-    return self:predict({ texts }, o)[1]
-  elseif type(texts) ~= "table" then
-    fail("predict: expected a text or an array of texts, got %s", type(texts))
+  self.space = self.space or core.jobs.space()
+  return predictions.now({ core = self:model(), labels = self.labels,
+    max_length = self.max_length, space = self.space }, texts, given)
+end
+
+--- Predicts while the program goes on.
+-- The texts are copied, all else happens on other threads: this returns at
+-- once. What the job answers with is the model as it is now.
+-- @tparam string|{string,...} texts
+-- @tparam[opt] table given as for `predict`
+-- @treturn[1] job see `lunula.job`: `done`, `wait`, `result`, `cancel`, `fd`
+-- @treturn[2] nil when as many jobs are under way as the queue has room for
+-- @treturn[2] string saying so
+-- @raise when a text is no string
+-- @usage local job = assert(model:submit("What a quiet, lovely film."))
+-- while not job:done() do draw_a_frame() end
+-- print(job:result().label)
+function Classifier:submit(texts, given)
+  return job.submit(self.queue, { core = self:model(true),
+    labels = self.labels, max_length = self.max_length }, texts, given)
+end
+
+--- Shares the model as it is now with other Lua states: `lunula.share(model)`.
+-- @treturn string a handle
+function Classifier:share()
+  local model, last = self:model(true), self.shared
+  if not last or last.model ~= model or last.max_length ~= self.max_length then
+    self.shared = share.new(model, self.max_length, self.labels)
   end
-  check_pairs(texts, o.text_pairs)
-  local rows = {}
-  for i, text in ipairs(texts) do
-    rows[i] = { text = text, text_pair = o.text_pairs and o.text_pairs[i] }
-  end
-  if #rows == 0 then return {} end
-  return self:infer(predict_all, self, rows, o)
+  return self.shared.handle
 end
 
 --- How much each word of a text speaks for a label: see `lunula.explain`.

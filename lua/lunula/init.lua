@@ -48,6 +48,30 @@ function lunula.no_grad(f, ...)
   return require "lunula.grad".no_grad(f, ...)
 end
 
+--- Lets other Lua states of this process use a model, with one copy of its
+-- weights (see `lunula.share`).
+-- What is shared is the model as it is now; the classifier keeps it, until it
+-- is shared anew.
+-- @tparam classifier model
+-- @treturn string a handle, good for as long as the classifier is kept, or
+--   what was opened with it
+-- @usage local handle = lunula.share(model)
+function lunula.share(model)
+  return require "lunula.check".classifier(model, "share"):share()
+end
+
+--- Opens a model that another Lua state of this process shares (see
+-- `lunula.share`).
+-- @string handle
+-- @tparam[opt] table given
+-- @int[opt=64] given.queue_capacity most jobs under way
+-- @treturn table with `predict`, `submit`, `labels` and `max_length`
+-- @raise when nobody holds what the handle stands for
+-- @usage local model = lunula.open(handle)
+function lunula.open(handle, given)
+  return require "lunula.share".open(handle, given)
+end
+
 local function load_field(self, name)
   if not MODULE[name] then return nil end
   local module = require(MODULE[name])

@@ -40,6 +40,15 @@ function run.lua(code, environment)
   return shell.run(lua({ "-e", code }, environment))
 end
 
+--- Runs a script with its arguments.
+-- @tparam {string,...} words "examples/game.lua" and what follows it
+-- @treturn string standard output
+-- @treturn int exit status
+-- @treturn string standard error
+function run.script(words)
+  return shell.run(lua(words))
+end
+
 --- Runs the command to its end.
 -- @tparam {string,...} words its arguments
 -- @tparam[opt] {string,...} environment

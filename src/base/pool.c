@@ -11,7 +11,6 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #if defined(__SSE__)
@@ -22,6 +21,7 @@
 
 #include "clock.h"
 #include "processors.h"
+#include "thread.h"
 
 #define GATE_INSIDE  UINT64_C(0xFFFF)   /* workers inside */
 #define GATE_OPEN    UINT64_C(0x10000)
@@ -208,15 +208,7 @@ static void prepare_once(void) {
 
 
 static bool start_worker(int number) {
-  pthread_t thread;
-  sigset_t all, old;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &old);
-  bool ok = pthread_create(&thread, NULL, worker,
-                           (void *)(intptr_t)number) == 0;
-  pthread_sigmask(SIG_SETMASK, &old, NULL);
-  if (ok) pthread_detach(thread);
-  return ok;
+  return thread_start(worker, (void *)(intptr_t)number);
 }
 
 

@@ -1,5 +1,6 @@
 /*
-** Matrix products as OpenBLAS does them, on the thread that calls.
+** Matrix products as OpenBLAS does them, on the thread that calls. A process
+** that forks waits for those that run, so that its child can multiply.
 ** The one place that includes cblas.h.
 */
 #ifndef lunula_blas_h
@@ -13,7 +14,8 @@
 /* OpenBLAS counts in 32 bits */
 #define BLAS_LARGEST  INT32_MAX
 
-/* keeps OpenBLAS to one thread a call; ours cut the work */
+/* keeps OpenBLAS to one thread a call, and ends those that it started; ours cut
+   the work */
 void blas_init(void);
 
 /* c = alpha op(a) op(b) + beta c, all row-major; op transposes when told.

@@ -289,9 +289,7 @@ static int choice_field(lua_State *L, int at, const char *name,
 }
 
 
-/* the table at `at`: max_length (0: no limit), add_special_tokens, truncation,
-   stride (-1: half), count */
-static EncodeOptions check_options(lua_State *L, int at) {
+EncodeOptions ltokenizer_checkoptions(lua_State *L, int at) {
   static const char *const modes[] = {
     [TRUNCATE_HEAD] = "head", [TRUNCATE_TAIL] = "tail",
     [TRUNCATE_HEAD_TAIL] = "head_tail", [TRUNCATE_WINDOWS] = "windows", NULL
@@ -334,7 +332,7 @@ static int m_encode(lua_State *L) {
   bool paired;
   size_t n = check_texts(L, &paired);
   lua_settop(L, 4);
-  EncodeOptions o = check_options(L, 4);
+  EncodeOptions o = ltokenizer_checkoptions(L, 4);
   bool spans = boolean_field(L, 4, "spans");
   Bytes *texts = scratch(L, n, sizeof *texts);
   Bytes *pairs = paired ? scratch(L, n, sizeof *pairs) : NULL;

@@ -15,6 +15,10 @@ Tokenizer *ltokenizer_check(lua_State *L, int arg);
 /* pushes it as a value of this state, which holds it too; returns 1 */
 int        ltokenizer_push(lua_State *L, Tokenizer *t);
 
+/* The table at `at`: max_length (0: no limit), add_special_tokens, truncation,
+   stride (-1: half), count. */
+EncodeOptions ltokenizer_checkoptions(lua_State *L, int at);
+
 /* lunula.core.vocabulary's, indexed (lvocabulary.c) */
 Vocabulary *ltokenizer_checkvocabulary(lua_State *L, int arg);
 

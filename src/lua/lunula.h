@@ -23,6 +23,7 @@ int encoder_open(lua_State *L);    /* lencoder.c */
 int gather_open(lua_State *L);     /* lgather.c; after tensor_open */
 int int8_open(lua_State *L);       /* lint8.c */
 int io_open(lua_State *L);         /* lio.c */
+int jobs_open(lua_State *L);       /* ljob.c */
 int kernels_open(lua_State *L);    /* lkernels.c */
 int model_open(lua_State *L);      /* lmodel.c; after tensor_open */
 int number_open(lua_State *L);     /* lnumber.c */
@@ -31,6 +32,7 @@ int peak_open(lua_State *L);       /* lbench.c */
 int pooling_open(lua_State *L);    /* lencoder.c */
 int quantise_open(lua_State *L);   /* lquantise.c; after tensor_open */
 int rng_open(lua_State *L);        /* lrng.c */
+int share_open(lua_State *L);      /* lshare.c; after model_open */
 int state_open(lua_State *L);      /* lstate.c */
 int system_open(lua_State *L);     /* lsystem.c */
 int tensor_open(lua_State *L);     /* ltensor.c */

@@ -1,0 +1,116 @@
+--- Predictions: what is asked of them, and what they say.
+-- The same for a classifier and for one that another state shares, made now
+-- or by a job.
+-- @module lunula.predictions
+
+local core = require "lunula.core"
+local options = require "lunula.options"
+local sampler = require "lunula.sampler"
+local tokenizer = require "lunula.tokenizer"
+
+local predictions = {}
+
+local none = options.none
+local KNOWN = {
+  text_pairs = none, batch_size = none, batch_tokens = none,
+  truncation = "head", stride = none,
+}
+
+-- texts and tokens of a batch, as `sampler.cut_to_read` has them
+local BATCH_SIZE, TOKENS_A_TEXT = 32, 32
+
+-- more than any batch has
+local NO_LIMIT = 2 ^ 31 - 1
+
+local function fail(message, ...)
+  error(message:format(...), 0)
+end
+
+local function as_array(given, what)
+  if type(given) == "string" then return { given } end
+  if type(given) ~= "table" then
+    fail("%s: expected a text or an array of texts, got %s", what, type(given))
+  end
+  return given
+end
+
+local function check_pairs(texts, text_pairs, what)
+  if type(text_pairs) ~= "table" or #text_pairs ~= #texts then
+    fail("%s: text_pairs: expected one for each of %d texts", what, #texts)
+  end
+  return text_pairs
+end
+
+local function limits(o)
+  if o.batch_tokens then return NO_LIMIT, o.batch_tokens end
+  local size = math.min(o.batch_size or BATCH_SIZE, NO_LIMIT)
+  return size, math.min(size * TOKENS_A_TEXT, NO_LIMIT)
+end
+
+local function check_options(given, what)
+  local o = options.check(given, KNOWN, what)
+  sampler.check(o, what)
+  tokenizer.check_truncation(o, what)
+  return o
+end
+
+--- Copies of texts, to be answered.
+-- @tparam table model `core` (core.model) and `max_length`
+-- @tparam string|{string,...} texts
+-- @tparam ?table given options of `classifier:predict`
+-- @string what who asks, for the message: "predict"
+-- @treturn userdata
+-- @raise when a text is no string; on options that exclude one another
+function predictions.ask(model, texts, given, what)
+  local o = check_options(given, what)
+  local list, text_pairs = as_array(texts, what), o.text_pairs
+  if text_pairs ~= nil then
+    text_pairs = type(texts) == "string" and { text_pairs }
+      or check_pairs(list, text_pairs, what)
+  end
+  local ok, made = pcall(core.jobs.answers, model.core, list, text_pairs, {
+    max_length = model.max_length, truncation = o.truncation,
+    stride = o.stride or -1, add_special_tokens = true, count = false,
+  }, limits(o))
+  return ok and made or fail("%s: %s", what, made)
+end
+
+local function prediction(labels, probabilities)
+  local best, scores = 1, {}
+  for i, label in ipairs(labels) do
+    scores[label] = probabilities[i]
+    if probabilities[i] > probabilities[best] then best = i end
+  end
+  return {
+    label = labels[best], score = probabilities[best], scores = scores,
+  }
+end
+
+--- What is said of all texts.
+-- @tparam {string,...} labels
+-- @tparam {{number,...},...} rows probabilities of each text
+-- @tparam {int,...} cut bytes of each that were not read
+-- @bool single one text was asked about, no array
+-- @treturn table a prediction, or an array of them
+function predictions.all(labels, rows, cut, single)
+  local list = {}
+  for i, row in ipairs(rows) do
+    list[i] = prediction(labels, row)
+    list[i].cut = cut[i] > 0 and cut[i] or nil
+  end
+  return single and list[1] or list
+end
+
+--- Answers on the thread that calls.
+-- @tparam table model `core`, `max_length`, `labels` and `space`
+-- @tparam string|{string,...} texts
+-- @tparam ?table given options of `classifier:predict`
+-- @treturn table as `predictions.all` gives it
+function predictions.now(model, texts, given)
+  local asked = predictions.ask(model, texts, given, "predict")
+  local ok, rows, cut = pcall(asked.run, asked, model.space)
+  if not ok then fail("predict: %s", rows) end
+  return predictions.all(model.labels, rows, cut, type(texts) == "string")
+end
+
+return predictions
