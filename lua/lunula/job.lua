@@ -74,9 +74,7 @@ function Job:wait(seconds)
   return self.core:wait(seconds)
 end
 
---- What `predict` gives for the same texts, to the bit. (In "fp32" the first
--- few sentences that a model reads may differ in the last bits, from either:
--- its weights are packed when that has paid.)
+--- What `predict` gives for the same texts, to the bit.
 -- Waits until the job is done.
 -- @treturn table a prediction, or an array of them, as texts were given
 -- @raise when it failed, or was cancelled

@@ -362,13 +362,14 @@ static const int32_t *check_row(lua_State *L, int arg, int64_t *n) {
 
 
 static Batch check_batch(lua_State *L, const Model *m) {
-  int64_t types, offsets;
+  int64_t tokens, types, offsets;
   Error e;
-  Batch b = { .ids = check_row(L, 2, &b.tokens) };
+  Batch b = { .ids = check_row(L, 2, &tokens) };
+  b.tokens = tokens;
   b.types = check_row(L, 3, &types);
   b.offsets = check_row(L, 4, &offsets);
   b.sequences = offsets - 1;
-  luaL_argcheck(L, types == b.tokens, 3,
+  luaL_argcheck(L, types == tokens, 3,
                 "expected as many numbers as there are tokens");
   if (!model_accepts(m, &b, &e)) ltensor_error(L, "%s", e.message);
   return b;

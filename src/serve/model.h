@@ -10,8 +10,8 @@
 ** retains it, the last to release it frees it. It keeps the storage of the
 ** weights that it was made of: a file's pages, or tensors, which then nobody
 ** may write to. Products read packed copies; float32's are made for each
-** product until it is worth the memory to keep them. Its Tokenizer is read only, too: any thread may encode
-** with it, each into an Encoding of its own.
+** product until it is worth the memory to keep them. Its Tokenizer is read
+** only, too: any thread may encode with it, each into an Encoding of its own.
 **
 ** A Space is the memory that a run works in. It belongs to one thread at a
 ** time, serves any models one after the other, and has the size of the
