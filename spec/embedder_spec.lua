@@ -1,5 +1,6 @@
 local checkpoint = require "lunula.checkpoint"
 local embedder = require "lunula.embedder"
+local file = require "spec.support.file"
 local files = require("lunula.core").io
 local json = require "lunula.json"
 local no_grad = require("lunula.grad").no_grad
@@ -8,12 +9,7 @@ local tiny = require "spec.support.tiny"
 
 local FIXTURE = "spec/fixtures/embedder"
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local bytes = file:read "*a"
-  file:close()
-  return bytes
-end
+local read = file.read
 
 local function largest_difference(a, b)
   local most = 0

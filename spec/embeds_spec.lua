@@ -1,37 +1,14 @@
 local encoder = require "lunula.encoder"
 local gradient = require "spec.support.gradient"
-local json = require "lunula.json"
 local no_grad = require "lunula.grad".no_grad
 local optim = require "lunula.optim"
-local safetensors = require "lunula.safetensors"
+local reference = require "spec.support.reference"
 local tensor = require "lunula.tensor"
 
-local FIXTURES = "spec/fixtures/encoder/"
 local TABLE = "embeddings.word_embeddings.weight"
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local bytes = file:read "*a"
-  file:close()
-  return bytes
-end
-
-local function load_fixture(name)
-  local dir = FIXTURES .. name
-  local config = json.decode(read(dir .. "/config.json"), "config.json")
-  local saved = safetensors.read(dir .. "/model.safetensors")
-  return encoder.from { config = config, tensors = saved.tensors },
-    safetensors.read(dir .. "/expected.safetensors").tensors
-end
-
-local function largest(t)
-  return (t * t):max():item() ^ 0.5
-end
-
-local function batch_of(expected)
-  return { ids = expected.ids, types = expected.types,
-    offsets = expected.offsets }
-end
+local load_fixture, batch_of = reference.load, reference.batch
+local largest = reference.largest
 
 local function freeze(model)
   for _, p in ipairs(model:parameters()) do p.tensor:requires_grad(false) end

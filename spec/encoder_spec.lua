@@ -1,35 +1,16 @@
 local core = require "lunula.core"
 local encoder = require "lunula.encoder"
+local file = require "spec.support.file"
 local json = require "lunula.json"
 local no_grad = require "lunula.grad".no_grad
+local reference = require "spec.support.reference"
 local safetensors = require "lunula.safetensors"
 local tensor = require "lunula.tensor"
 
 local FIXTURES = "spec/fixtures/encoder/"
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local bytes = file:read "*a"
-  file:close()
-  return bytes
-end
-
-local function load_fixture(name)
-  local dir = FIXTURES .. name
-  local config = json.decode(read(dir .. "/config.json"), "config.json")
-  local saved = safetensors.read(dir .. "/model.safetensors")
-  return encoder.from { config = config, tensors = saved.tensors },
-    safetensors.read(dir .. "/expected.safetensors").tensors
-end
-
-local function largest(t)
-  return (t * t):max():item() ^ 0.5
-end
-
-local function batch_of(expected)
-  return { ids = expected.ids, types = expected.types,
-    offsets = expected.offsets }
-end
+local load_fixture, batch_of = reference.load, reference.batch
+local largest = reference.largest
 
 local function tiny(seed)
   return encoder.new({ hidden_size = 8, num_hidden_layers = 2,
@@ -506,7 +487,7 @@ describe("a config", function()
 
   it("is refused when the file lacks a tensor or has another shape",
   function()
-    local config = json.decode(read(FIXTURES .. "odd/config.json"), "c")
+    local config = json.decode(file.read(FIXTURES .. "odd/config.json"), "c")
     local saved = safetensors.read(FIXTURES .. "odd/model.safetensors")
     local tensors = {}
     for name, t in pairs(saved.tensors) do tensors[name] = t end

@@ -1,5 +1,6 @@
 local cjson = require "cjson"
 local classifier = require "lunula.classifier"
+local file = require "spec.support.file"
 local files = require("lunula.core").io
 local grad = require "lunula.grad"
 local run = require "spec.support.run"
@@ -13,12 +14,7 @@ local TEXTS = {
   "crème film",
 }
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local bytes = file:read "*a"
-  file:close()
-  return bytes
-end
+local read = file.read
 
 -- an encoder with these words in the place of others
 local function write_encoder(dir, words)

@@ -3,6 +3,7 @@ local classifier = require "lunula.classifier"
 local core = require "lunula.core"
 local encoder = require "lunula.encoder"
 local evaluate = require "lunula.evaluate"
+local files = require "spec.support.file"
 local json = require "lunula.json"
 local quantize = require "lunula.quantize"
 local run = require "spec.support.run"
@@ -23,18 +24,7 @@ local function write_model(dir, changes, pooling)
   return dir .. "/model"
 end
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local bytes = file:read "*a"
-  file:close()
-  return bytes
-end
-
-local function write(path, bytes)
-  local file = assert(io.open(path, "wb"))
-  file:write(bytes)
-  file:close()
-end
+local read, write = files.read, files.write
 
 local function size(path)
   local _, bytes = core.io.stat(path .. "/model.safetensors")

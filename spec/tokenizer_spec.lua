@@ -1,22 +1,12 @@
 local cjson = require "cjson"
+local file = require "spec.support.file"
 local lfs = require "lfs"
 local run = require "spec.support.run"
 local tokenizer = require "lunula.tokenizer"
 
 local FIXTURE = "spec/fixtures/tokenizer"
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local bytes = file:read("*a")
-  file:close()
-  return bytes
-end
-
-local function write(path, bytes)
-  local file = assert(io.open(path, "wb"))
-  file:write(bytes)
-  file:close()
-end
+local read, write = file.read, file.write
 
 local folders = {}
 

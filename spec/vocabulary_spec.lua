@@ -1,4 +1,5 @@
 local cjson = require "cjson"
+local file = require "spec.support.file"
 local json = require "lunula.json"
 local tiny = require "spec.support.tiny"
 local tokenizer = require "lunula.tokenizer"
@@ -7,18 +8,7 @@ local vocabulary = require "lunula.core".vocabulary
 local WHOLE = { max_length = false }
 local FIXTURE = "spec/fixtures/tokenizer"
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local bytes = file:read "*a"
-  file:close()
-  return bytes
-end
-
-local function write(path, bytes)
-  local file = assert(io.open(path, "wb"))
-  file:write(bytes)
-  file:close()
-end
+local read, write = file.read, file.write
 
 describe("core.vocabulary", function()
   it("finds tokens by their ids", function()

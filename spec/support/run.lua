@@ -40,6 +40,20 @@ function run.lua(code, environment)
   return shell.run(lua({ "-e", code }, environment))
 end
 
+--- What a support module's `wrong` says on an instruction set.
+-- @string module of spec.support
+-- @string level as for LUNULA_CPU
+-- @treturn ?string "nothing" when nothing is wrong; nil where the processor
+--   lacks the level
+-- @treturn ?string what it complained about
+function run.wrong_on(module, level)
+  local said, code, errors = run.lua(
+    ("io.write(require 'spec.support.%s'.wrong() or 'nothing')")
+      :format(module), { "LUNULA_CPU=" .. level })
+  if errors:find("not of this processor", 1, true) then return nil end
+  return code == 0 and said or "", errors
+end
+
 --- Runs a script with its arguments.
 -- @tparam {string,...} words "examples/game.lua" and what follows it
 -- @treturn string standard output

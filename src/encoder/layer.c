@@ -117,21 +117,6 @@ static Attention attention_of(const LayerCall *c) {
 
 /* {======== forward ======== */
 
-typedef struct BiasJob {
-  float *y;           /* [rows, width] */
-  const float *bias;  /* [width] */
-  int64_t width;
-} BiasJob;
-
-
-static void add_bias(void *ctx, Piece p) {
-  const BiasJob *j = ctx;
-  float *y = j->y + p.row * j->width + p.column;
-  for (int64_t r = 0; r < p.rows; r++, y += j->width)
-    row_kernels()->add_bias(y, j->bias + p.column, 1, p.columns);
-}
-
-
 /* h = LayerNorm(x + dropout(attention(x) Wo' + bo)) */
 static void attention_half(const LayerCall *c, float *x, const Matrix *h) {
   const Layer *l = c->layer;
@@ -140,13 +125,13 @@ static void attention_half(const LayerCall *c, float *x, const Matrix *h) {
   int64_t hidden = c->config->hidden_size;
   Matrix input = to_multiply(c, x, hidden);
   Matrix context = to_multiply(c, k->context, hidden);
-  BiasJob bias = { k->qkv, tensor_f32(l->qkv.bias), QKV * hidden };
+  Bias bias = { k->qkv, tensor_f32(l->qkv.bias), QKV * hidden };
   NormForward norm = {
     .norm = &l->attention_norm, .kept = k->attention_norm, .out = h,
     .y = k->attention_norm.normal, .residual = x,
     .bias = tensor_f32(l->attention_output.bias),
     .d = &c->dropout.attention_output };
-  Finish biased = { add_bias, &bias, false }, normal = norm_finish(&norm);
+  Finish biased = product_bias(&bias), normal = norm_finish(&norm);
   linear_product(&l->qkv, a, k->qkv, &input, &biased);
   Attention attention = attention_of(c);
   attention_forward(&attention, k->context);

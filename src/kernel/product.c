@@ -6,6 +6,7 @@
 #include "../base/clock.h"
 #include "../base/cpu.h"
 #include "../base/pool.h"
+#include "rows.h"
 
 enum {
   BLOCK_ROWS = 48,     /* rows of c in a task: a block of a stays in L1 or L2 */
@@ -190,6 +191,19 @@ void product_plain(float *c, bool add, const float *a, const float *b,
   multiply_rows(ELEMENT_FP32, c, add, a, k,
                 (Operand){ (const void *)b, 1, n }, PANEL_COLUMNS, m, n, k,
                 f);
+}
+
+
+static void add_bias(void *ctx, Piece p) {
+  const Bias *b = ctx;
+  float *y = b->y + p.row * b->width + p.column;
+  for (int64_t r = 0; r < p.rows; r++, y += b->width)
+    row_kernels()->add_bias(y, b->bias + p.column, 1, p.columns);
+}
+
+
+Finish product_bias(Bias *b) {
+  return (Finish){ add_bias, b, false };
 }
 
 

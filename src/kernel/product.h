@@ -51,6 +51,15 @@ typedef struct Finish {
   bool whole;
 } Finish;
 
+/* A Finish that adds a bias to each row; whoever makes it keeps it alive. */
+typedef struct Bias {
+  float *y;           /* [rows, width] */
+  const float *bias;  /* [width] */
+  int64_t width;
+} Bias;
+
+Finish product_bias(Bias *b);
+
 /* c (+)= a b, c [m, n]; a [m, k], and packed panels of b with n columns and
    depth k. bf16: rows of a are bf16_step(k) apart. f may be NULL. */
 void product_rows(Element e, float *c, bool add, const void *a,

@@ -40,27 +40,12 @@ static Activations narrow(const Run *r, float *values) {
 
 /* {======== what is done to sums ======== */
 
-typedef struct BiasJob {
-  float *y;           /* [rows, width] */
-  const float *bias;  /* [width] */
-  int64_t width;
-} BiasJob;
-
-
-static void add_bias(void *ctx, Piece p) {
-  const BiasJob *j = ctx;
-  float *y = j->y + p.row * j->width + p.column;
-  for (int64_t i = 0; i < p.rows; i++, y += j->width)
-    row_kernels()->add_bias(y, j->bias + p.column, 1, p.columns);
-}
-
-
 /* y = x W' + b */
 static void linear(const Run *r, const Weights *w, Outputs o, float *y,
                    const Activations *x, int64_t rows) {
-  BiasJob job = { y, weights_bias(w, o), o.count };
-  Finish f = { add_bias, &job, false };
-  weights_product(w, o, y, x, rows, r->lane->panels, job.bias ? &f : NULL);
+  Bias bias = { y, weights_bias(w, o), o.count };
+  Finish f = product_bias(&bias);
+  weights_product(w, o, y, x, rows, r->lane->panels, bias.bias ? &f : NULL);
 }
 
 
