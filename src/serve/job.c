@@ -146,8 +146,18 @@ static void set_state(Job *j, JobState s) {
 }
 
 
-bool job_is_done(const Job *j) {
+static bool is_over(const Job *j) {
   return state_of(j) >= JOB_DONE;
+}
+
+
+/* under the lock, so that its descriptor, which is set under it too, tells the
+   same */
+bool job_is_done(const Job *j) {
+  pthread_mutex_lock(&all.lock);
+  bool over = is_over(j);
+  pthread_mutex_unlock(&all.lock);
+  return over;
 }
 
 
@@ -273,7 +283,7 @@ static void end_forked(Job *j) {
   j->waiter = NULL;
   count_inside(j->queue, -1);
   event_set_in_child(&j->event);
-  if (!job_is_done(j)) set_state(j, JOB_FORKED);
+  if (!is_over(j)) set_state(j, JOB_FORKED);
 }
 
 
@@ -300,7 +310,7 @@ static void at_exit(void) {
   pthread_mutex_lock(&all.lock);
   all.stopping = true;
   for (Job *j = all.running.first; j != NULL; j = j->next)
-    if (!job_is_done(j)) end(j, JOB_CANCELLED);
+    if (!is_over(j)) end(j, JOB_CANCELLED);
   while (all.running_count > 0)
     pthread_cond_wait(&all.rested, &all.lock);
   pthread_mutex_unlock(&all.lock);
@@ -365,7 +375,7 @@ Job *job_submit(Queue *q, const JobKind *kind, void *work, Error *e) {
    caller's now */
 static bool cancel(Job *j, bool *was_waiting) {
   *was_waiting = state_of(j) == JOB_WAITING;
-  if (job_is_done(j)) return false;
+  if (is_over(j)) return false;
   if (*was_waiting) {
     take_out(&all.waiting, j);
     all.waiting_count--;
@@ -400,7 +410,7 @@ void job_release(Job *j) {
 int job_fd(Job *j, Error *e) {
   pthread_mutex_lock(&all.lock);
   bool ok = j->event.in >= 0 || event_open(&j->event, e);
-  if (ok && job_is_done(j)) event_set(&j->event);
+  if (ok && is_over(j)) event_set(&j->event);
   pthread_mutex_unlock(&all.lock);
   return ok ? j->event.in : -1;
 }
@@ -443,7 +453,7 @@ static void wait_for(Job *j, double seconds) {
   struct timespec until = moment_in(forever ? 0 : seconds);
   j->waiter = &ended;
   int code = 0;
-  while (!job_is_done(j) && code != ETIMEDOUT)
+  while (!is_over(j) && code != ETIMEDOUT)
     code = forever ? pthread_cond_wait(&ended, &all.lock)
                    : pthread_cond_timedwait(&ended, &all.lock, &until);
   j->waiter = NULL;
@@ -452,12 +462,11 @@ static void wait_for(Job *j, double seconds) {
 
 
 bool job_wait(Job *j, double seconds) {
-  if (!job_is_done(j) && seconds > 0) {
-    pthread_mutex_lock(&all.lock);
-    wait_for(j, seconds);
-    pthread_mutex_unlock(&all.lock);
-  }
-  return job_is_done(j);
+  pthread_mutex_lock(&all.lock);
+  if (!is_over(j) && seconds > 0) wait_for(j, seconds);
+  bool over = is_over(j);
+  pthread_mutex_unlock(&all.lock);
+  return over;
 }
 
 /* }======== */
