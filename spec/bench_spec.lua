@@ -161,6 +161,14 @@ describe("bench", function()
     assert.is_true(f.first_step_seconds > 0 and f.first_step_seconds < 60)
   end)
 
+  it("says before it trains that it can't write its figures", function()
+    local text, status, said = run.lunula { "bench", "train", "--steps=2",
+      "--model", dir .. "/encoder", "--train", dir .. "/train.csv",
+      "--json", dir .. "/none/x.json" }
+    assert.are.same({ "", 1 }, { text, status })
+    assert.are.equal("lunula: --json: no folder '" .. dir .. "/none/'\n", said)
+  end)
+
   it("says what it can't measure", function()
     for _, words in ipairs { { "--precision=fp64" }, { "--steps=1" },
       { "too much" } } do

@@ -160,7 +160,8 @@ describe("An embedder", function()
         {"path": "1_Dense", "type": "sentence_transformers.models.Dense"}]]=])
       refuses(at .. "/modules.json: module 2: expected a Transformer, then a "
         .. "Pooling, then Normalize or nothing, got Dense")
-      for _, odd in ipairs { "3", "[3]", "{", '[{"type": 3, "path": 4}]' } do
+      for _, odd in ipairs { "3", "[3]", "[]", "{}", "{",
+          '[{"type": 3, "path": 4}]' } do
         put("modules.json", odd)
         assert.is_false((pcall(embedder, at)))
       end

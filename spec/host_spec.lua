@@ -43,6 +43,20 @@ describe("A host", function()
       assert.are.equal("1\n1\nalive\n", said)
     end)
 
+  it("has another rounding mode, and gets from predict what jobs answer",
+    function()
+      assert.are.equal("alive\n", hosted("upward", host.MODEL .. [[
+        local model = load_model()
+        for _, given in ipairs { { batch_size = 1 }, { batch_size = 60 } } do
+          local now = model:predict(texts, given)
+          for i, later in ipairs(model:submit(texts, given):result()) do
+            for label, score in pairs(later.scores) do
+              assert(score == now[i].scores[label])
+            end
+          end
+        end]]))
+    end)
+
   local WORK = [[
     local core = require "lunula.core"
     core.threads(3)

@@ -65,6 +65,16 @@ describe("A quantized folder", function()
     end
   end
 
+  -- it has more tensors beside its layers than others
+  it("may have no layer", function()
+    local from = write_model(dir, { hidden_size = 64, num_hidden_layers = 0 })
+    quantize(from, dir .. "/int8")
+    local wanted = scores(classifier(from))
+    for i, score in ipairs(scores(classifier(dir .. "/int8"))) do
+      assert.is_near(wanted[i], score, 0.02)
+    end
+  end)
+
   it("is the model in 8 bits, but for its words", function()
     local from = write_model(dir, WHOLE)
     quantize(from, dir .. "/int8")
@@ -112,8 +122,9 @@ describe("A quantized folder", function()
   it("can't be trained, saved, quantized again or used otherwise", function()
     quantize(write_model(dir, WHOLE), dir .. "/int8")
     local model = classifier(dir .. "/int8")
-    local message = dir .. "/int8: a quantized model can't be trained, nor "
-      .. "saved; use the one that it was made of"
+    local message = dir .. "/int8: a quantized model can't be trained, "
+      .. "explained or saved; use the one that it was made of"
+    assert.has_error(function() model:explain "a film" end, message)
     assert.has_error(function() train(model, tiny.reviews(8)) end, message)
     assert.has_error(function() model:save(dir .. "/again") end, message)
     assert.has_error(function() return model.encoder end, message)

@@ -69,6 +69,15 @@ describe("A search", function()
     assert.are.equal("search (200 vectors of 8)", tostring(index))
   end)
 
+  it("may begin with no vectors, which say nothing of items", function()
+    local none = tensor.zeros { 0, 8 }
+    local index = search.new(none, {}):add(vectors)
+    assert.is_nil(index:query(queries, 1)[1][1].item)
+    assert.has_error(function() index:add(vectors, { "x" }) end)
+    index = search.new(none):add(vectors:slice(1, 1, 1), { "x" })
+    assert.are.equal("x", index:query(queries, 1)[1][1].item)
+  end)
+
   it("records nothing", function()
     local learning = vectors:clone():requires_grad(true)
     local index = search.new(learning)

@@ -88,10 +88,14 @@ describe("A model that is shared", function()
     local opened = lunula.open(handle)
     local rows = tiny.reviews(4)
     local MESSAGE = "'infer': a model that another state shares can predict "
-      .. "and submit; train, evaluate and save it where it was made"
+      .. "and submit; train, evaluate, explain and save it where it was made"
     assert.has_error(function() lunula.train(opened, rows) end, MESSAGE)
     assert.has_error(function() lunula.evaluate(opened, rows) end, MESSAGE)
-    assert.has_error(function() opened:save(dir) end)
+    for _, method in ipairs { "save", "explain", "logits" } do
+      local ok, why = pcall(function() return opened[method] end)
+      assert.is_false(ok)
+      assert.are.equal(MESSAGE:gsub("infer", method), why)
+    end
   end)
 
   it("has a queue of its own for each that opened it", function()

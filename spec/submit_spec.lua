@@ -1,5 +1,6 @@
 local classifier = require "lunula.classifier"
 local core = require "lunula.core"
+local predictions = require "lunula.predictions"
 local tiny = require "spec.support.tiny"
 local train = require "lunula.train"
 
@@ -149,6 +150,30 @@ describe("A classifier", function()
     assert.are.same(other:predict "a film", other:submit("a film"):result())
     assert.are_not.same(before, other:predict "a film")
     job:cancel()
+  end)
+
+  it("answers what it was asked once, here or in a job", function()
+    local queue, space = core.jobs.queue(2), core.jobs.space()
+    local function asked(given)
+      return predictions.ask({ core = model:model(), max_length = 2 },
+        "a film", given, "ask")
+    end
+    local function refuses(f, ...)
+      local ok, why = pcall(f, ...)
+      assert.is_false(ok)
+      assert.matches("it ran before", why)
+    end
+    local once, failing = asked(), asked { text_pairs = "is good" }
+    once:run(space)
+    assert.is_false((pcall(failing.run, failing, space)))
+    for _, made in ipairs { once, failing } do
+      refuses(made.run, made, space)
+      refuses(queue.submit, queue, made)
+    end
+    local handed = asked()
+    assert.is_truthy(queue:submit(handed))
+    assert.is_false((pcall(queue.submit, queue, handed)))
+    assert.is_false((pcall(handed.run, handed, space)))
   end)
 
   it("says what is wrong with texts and options at once", function()

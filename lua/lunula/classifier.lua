@@ -132,8 +132,8 @@ end
 local function make_layers(self)
   local saved, o = self.saved, self.given
   if saved.quantized then
-    fail("%s: a quantized model can't be trained, nor saved; use the one that "
-      .. "it was made of", saved.dir)
+    fail("%s: a quantized model can't be trained, explained or saved; use the "
+      .. "one that it was made of", saved.dir)
   end
   if self.lent then
     for name, t in pairs(saved.tensors) do

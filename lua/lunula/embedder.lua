@@ -92,6 +92,7 @@ local function read_modules(dir)
         .. "Normalize or nothing, got %s"):format(path, i, tostring(kind)), 0)
     end
   end
+  if not found.pooling then error(path .. ": no module in it", 0) end
   return found
 end
 

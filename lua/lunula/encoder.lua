@@ -150,15 +150,18 @@ function encoder:init_pooler(seed)
   self.pooler.bias:copy(tensor.zeros(self.pooler.bias:shape()))
 end
 
--- "bert." in front when a head sits on top; TensorFlow's names of LayerNorm
-local function plain_name(name)
+--- The name that a parameter has in BertModel: without the "bert." that is in
+-- front when a head sits on top, nor TensorFlow's names of LayerNorm.
+-- @string name as in a file
+-- @treturn string
+function encoder.plain_name(name)
   return (name:gsub("^bert%.", ""):gsub("LayerNorm%.gamma$",
     "LayerNorm.weight"):gsub("LayerNorm%.beta$", "LayerNorm.bias"))
 end
 
 local function by_plain_name(tensors)
   local plain = {}
-  for name, t in pairs(tensors) do plain[plain_name(name)] = t end
+  for name, t in pairs(tensors) do plain[encoder.plain_name(name)] = t end
   return plain
 end
 

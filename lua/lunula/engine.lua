@@ -5,6 +5,7 @@
 -- @module lunula.engine
 
 local core = require "lunula.core"
+local plain_name = require "lunula.encoder".plain_name
 
 local engine = {}
 
@@ -13,12 +14,6 @@ engine.PRECISIONS = { fp32 = true, bf16 = true, int8 = true }
 
 local NEEDED = { "classifier.weight", "classifier.bias" }
 local POOLER = { "pooler.dense.weight", "pooler.dense.bias" }
-
--- transformers' BertModel's names; TensorFlow's of LayerNorm
-local function plain_name(name)
-  return (name:gsub("^bert%.", ""):gsub("LayerNorm%.gamma$",
-    "LayerNorm.weight"):gsub("LayerNorm%.beta$", "LayerNorm.bias"))
-end
 
 local function has(tensors, names)
   for _, name in ipairs(names) do

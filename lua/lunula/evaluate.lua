@@ -92,7 +92,6 @@ local function judge_rows(_, model, rows, given)
   local o = options.check(given, KNOWN, "evaluate")
   check.classifier(model, "evaluate")
   sampler.check(o, "evaluate")
-  check.classifier(model, "evaluate")
   return evaluate.run(model, evaluate.prepare(model, rows, "evaluate"), o)
 end
 

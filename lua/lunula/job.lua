@@ -34,6 +34,10 @@ function job.queue(capacity, what)
   return { core = core.jobs.queue(capacity), capacity = capacity }
 end
 
+local function refuse(queue)
+  return nil, ("queue is full (%d jobs)"):format(queue.capacity)
+end
+
 --- Hands texts over.
 -- @tparam table queue
 -- @tparam table model `core`, `labels` and `max_length`
@@ -43,12 +47,11 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string that the queue is full
 function job.submit(queue, model, texts, given)
-  if queue.core:full() then
-    return nil, ("queue is full (%d jobs)"):format(queue.capacity)
-  end
+  if queue.core:full() then return refuse(queue) end
   local asked = predictions.ask(model, texts, given, "submit")
   local ok, handed = pcall(queue.core.submit, queue.core, asked)
   if not ok then error("submit: " .. tostring(handed), 0) end
+  if not handed then return refuse(queue) end  -- a finalizer was faster
   return setmetatable({
     core = handed, labels = model.labels, single = type(texts) == "string",
   }, Job)

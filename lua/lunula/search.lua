@@ -73,7 +73,7 @@ function Index:add(embeddings, items)
     error(("search: items: the vectors before have %s"):format(
       self.items and "some, these none" or "none"), 0)
   end
-  if items and not self.items then self.items = {} end
+  if items and count > 0 and not self.items then self.items = {} end
   for i = 1, items and count or 0 do
     self.items[self.count + i] = items[i]
   end

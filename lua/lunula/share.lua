@@ -54,14 +54,16 @@ local Opened = {}
 
 -- what a classifier has and an opened model has not
 local ABSENT = {
-  infer = true, train = true, forward = true, parameters = true, save = true,
-  seed = true, set_dropout = true, set_max_length = true,
+  infer = true, train = true, forward = true, logits = true, explain = true,
+  parameters = true, save = true, seed = true, set_dropout = true,
+  set_max_length = true,
 }
 
 function Opened.__index(_, name)
   if ABSENT[name] then
     error(("'%s': a model that another state shares can predict and submit; "
-      .. "train, evaluate and save it where it was made"):format(name), 0)
+      .. "train, evaluate, explain and save it where it was made")
+      :format(name), 0)
   end
   return Opened[name]
 end

@@ -154,7 +154,7 @@ static void run_full(void) {
   set(&w[0].go);
   set(&w[2].go);
   CHECK(job_wait(a, INFINITY) && job_wait(c, INFINITY));
-  CHECK(!queue_is_full(other) && queue_capacity(q) == 2);
+  CHECK(!queue_is_full(q) && !queue_is_full(other));
   job_release(a);
   job_release(c);
   queue_release(q);
@@ -272,15 +272,36 @@ static void run_forks(void) {
 /* }======== */
 
 
+/* {======== the end of the process ======== */
+
+static Work exiting[2];
+static Job *left[2];
+static Queue *last;
+
+/* who registers it before the first job comes after them */
+static void after_jobs(void) {
+  Error e;
+  CHECK(get(&exiting[0].stopped) && !get(&exiting[1].begun));
+  for (int i = 0; i < 2; i++) {
+    CHECK(job_wait(left[i], 1) &&
+          strcmp(job_error(left[i]), "the job was cancelled") == 0);
+  }
+  CHECK(job_submit(last, &kept, &exiting[1], &e) == NULL);
+  CHECK(strcmp(e.message, "the process exits") == 0);
+}
+
+
 /* exits while a job runs, which is told to stop, and one waits */
 static void run_exit(void) {
-  static Work w;
+  atexit(after_jobs);
   pool_set_threads(1);
-  Queue *q = queue_new(2);
-  submit(q, &kept, &w);
-  submit(q, &kept, &w);
-  until(&w.begun);
+  last = queue_new(3);
+  for (int i = 0; i < 2; i++) left[i] = submit(last, &kept, &exiting[i]);
+  until(&exiting[0].begun);
 }
+
+/* }======== */
+
 
 
 static void on_alarm(int number) {

@@ -8,7 +8,7 @@
 **   queue(capacity)
 **
 ** An answers object holds copies of the texts. It is run here and now, in a
-** space, or handed to a queue, which makes it a job: both once.
+** space, or handed to a queue, which makes it a job: one of them, once.
 */
 #include "lunula.h"
 
@@ -141,11 +141,18 @@ static int space_gc(lua_State *L) {
 }
 
 
+/* those that may still be run; a run that failed was one, too */
+static Answers *check_fresh(lua_State *L, int arg) {
+  Answers *a = check_slot(L, arg, ANSWERS);
+  luaL_argcheck(L, !answers_ran(a), arg, "it ran before");
+  return a;
+}
+
+
 /* run(space): probabilities, cut */
 static int answers_now(lua_State *L) {
   Error e;
-  Answers *a = check_slot(L, 1, ANSWERS);
-  luaL_argcheck(L, answers_probabilities(a) == NULL, 1, "it ran before");
+  Answers *a = check_fresh(L, 1);
   if (!answers_run(a, check_slot(L, 2, SPACE), &e)) return fail(L, e.message);
   return push_results(L, a);
 }
@@ -185,7 +192,7 @@ static int queue_full(lua_State *L) {
 static int queue_submit(lua_State *L) {
   Error e;
   Queue *q = check_slot(L, 1, QUEUE);
-  Answers *a = check_slot(L, 2, ANSWERS);
+  Answers *a = check_fresh(L, 2);
   Answers **given = (Answers **)lua_touserdata(L, 2);
   if (queue_is_full(q)) return 0;
   Job **j = (Job **)push_slot(L, JOB);

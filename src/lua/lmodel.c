@@ -9,8 +9,7 @@
 **     packed = whether linear layers are given in 8 bits,
 **     tensors = table by name: transformers' names of BertModel, and
 **       classifier.weight, classifier.bias,
-**     tokenizer = lunula.core.tokenizer [optional],
-**     about = string [optional] })
+**     tokenizer = lunula.core.tokenizer [optional] })
 **
 ** Packed, a linear layer NAME has NAME.weight, bytes of panels (int8.h),
 ** NAME.weight_scale float32 [out] and NAME.weight_sum int32 [out]; query, key
@@ -54,11 +53,13 @@ typedef struct Taker {
 
 /* {======== parts ======== */
 
-/* pushes the value of a name */
+/* pushes the value of a name, which the table itself holds: what a metamethod
+   made might be gone before the model is */
 static void push_named(const Taker *t, const char *name,
                        char full[NAME_SIZE]) {
   snprintf(full, NAME_SIZE, "%s%s", t->prefix, name);
-  lua_getfield(t->L, t->tensors, full);
+  lua_pushstring(t->L, full);
+  lua_rawget(t->L, t->tensors);
 }
 
 
@@ -130,7 +131,7 @@ static Numbers take_scale(const Taker *t, const char *name, int64_t n) {
 
 /* sums of rows of 8 bits: no more than these can give */
 static Numbers take_sums(const Taker *t, const char *name, int64_t n,
-                      int64_t depth) {
+                         int64_t depth) {
   Numbers p = take(t, name, INT32, shape_of(1, n));
   const int32_t *sum = p.data;
   for (int64_t i = 0; i < n; i++)
@@ -207,9 +208,10 @@ static void take_layer(Taker *t, int64_t i) {
 
 static void take_words(Taker *t) {
   static const char weight[] = "embeddings.word_embeddings.weight";
+  char full[NAME_SIZE];
   ModelParts *p = t->parts;
   int64_t words = p->config.vocab_size, hidden = p->config.hidden_size;
-  lua_getfield(t->L, t->tensors, weight);
+  push_named(t, weight, full);
   bool quantised = lbytes_test(t->L, lua_gettop(t->L)) != NULL;
   lua_pop(t->L, 1);
   if (!quantised) {
@@ -279,8 +281,6 @@ static void check_spec(lua_State *L, ModelParts *p) {
   lua_getfield(L, 2, "tokenizer");
   if (!lua_isnil(L, -1))
     p->tokenizer = ltokenizer_check(L, lua_gettop(L));
-  lua_getfield(L, 2, "about");
-  p->about.at = (const uint8_t *)luaL_optlstring(L, -1, "", &p->about.n);
   if (p->packed && p->form != FORM_INT8)
     ltensor_error(L, "weights in 8 bits can't be used as %s", forms[p->form]);
 }
@@ -407,24 +407,10 @@ static int m_precision(lua_State *L) {
 }
 
 
-/* references(): 1 when nobody else has it */
-static int m_references(lua_State *L) {
-  lua_pushinteger(L, model_references(check_handle(L)->model));
-  return 1;
-}
-
-
 /* space(): bytes that running it here holds */
 static int m_space(lua_State *L) {
   const Handle *h = check_handle(L);
   lua_pushnumber(L, h->space ? (lua_Number)space_bytes(h->space) : 0);
-  return 1;
-}
-
-
-static int m_about(lua_State *L) {
-  Bytes about = model_about(check_handle(L)->model);
-  lua_pushlstring(L, (const char *)about.at, about.n);
   return 1;
 }
 
@@ -469,9 +455,7 @@ static const luaL_Reg meth[] = {
   {"run", m_run},
   {"width", m_width},
   {"precision", m_precision},
-  {"references", m_references},
   {"space", m_space},
-  {"about", m_about},
   {"linear", m_linear},
   {NULL, NULL}
 };

@@ -3,9 +3,28 @@
 */
 #include "lunula.h"
 
+#include "../base/pool.h"
 #include "../kernel/dots.h"
 #include "../kernel/int8.h"
 #include "ltensor.h"
+
+
+typedef struct QuantiseJob {
+  int8_t *out;      /* [rows, width], and room for a whole unit at its end */
+  float *scale;     /* [rows] */
+  const float *x;   /* [rows, width] */
+  int64_t rows, width;
+} QuantiseJob;
+
+
+/* one task: what fills up a row is where the next one begins */
+static void quantise_rows(void *ctx, int64_t task) {
+  const QuantiseJob *j = ctx;
+  (void)task;
+  for (int64_t r = 0; r < j->rows; r++)
+    dot_kernels()->quantise_signed(j->out + r * j->width, j->scale + r,
+                                   j->x + r * j->width, j->width);
+}
 
 
 /* quantise(t): rows of a float32 matrix in 8 bits: a string of I8 [rows,
@@ -22,9 +41,8 @@ static int l_quantise(lua_State *L) {
   Shape s = shape_of(1, rows);
   if ((*scale = tensor_new(FLOAT32, &s)) == NULL)
     return luaL_error(L, "not enough memory");
-  for (int64_t r = 0; r < rows; r++)
-    dot_kernels()->quantise_signed(out + r * width, tensor_f32(*scale) + r,
-                                   tensor_f32(t) + r * width, width);
+  QuantiseJob j = { out, tensor_f32(*scale), tensor_f32(t), rows, width };
+  pool_run(1, quantise_rows, &j);
   lua_pushlstring(L, (const char *)out, size);
   lua_insert(L, -2);
   return 2;

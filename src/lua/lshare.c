@@ -59,7 +59,8 @@ static int m_handle(lua_State *L) {
 
 static int m_model(lua_State *L) {
   Share *s = check_share(L);
-  *lmodel_slot(L) = model_retain(share_model(s));
+  Model **slot = lmodel_slot(L);  /* it may raise: nothing is held yet */
+  *slot = model_retain(share_model(s));
   return 1;
 }
 

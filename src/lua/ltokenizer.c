@@ -186,13 +186,6 @@ static Tokenizer **new_slot(lua_State *L) {
 }
 
 
-int ltokenizer_push(lua_State *L, Tokenizer *t) {
-  Tokenizer **slot = new_slot(L);
-  *slot = tokenizer_retain(t);
-  return 1;
-}
-
-
 static int l_new(lua_State *L) {
   TokenizerConfig c = { .vocabulary = NULL };
   Error e;

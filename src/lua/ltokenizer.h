@@ -1,6 +1,5 @@
 /*
-** Tokenizers as Lua values, for the other binding files: the same one may be
-** a value of several states, and held where no state is.
+** Tokenizers as Lua values, for the other binding files.
 */
 #ifndef lunula_ltokenizer_h
 #define lunula_ltokenizer_h
@@ -12,8 +11,6 @@
 
 /* lunula.core's, the field `core` of what lunula.tokenizer gives */
 Tokenizer *ltokenizer_check(lua_State *L, int arg);
-/* pushes it as a value of this state, which holds it too; returns 1 */
-int        ltokenizer_push(lua_State *L, Tokenizer *t);
 
 /* The table at `at`: max_length (0: no limit), add_special_tokens, truncation,
    stride (-1: half), count. */

@@ -6,10 +6,12 @@
 */
 #include "answers.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../base/mem.h"
+#include "../base/pool.h"
 #include "../text/buffer.h"
 #include "../text/gather.h"
 
@@ -20,7 +22,7 @@ struct Answers {
   Model *model;
   AnswersOptions options;
   size_t count;
-  bool paired;
+  bool paired, ran;
   Buffer bytes;          /* of all texts, each before its pair */
   size_t length;         /* of them */
   Buffer ends;           /* size_t [count, 2 with pairs], into bytes */
@@ -122,6 +124,11 @@ int64_t answers_width(const Answers *a) {
 size_t answers_bytes(const Answers *a) {
   size_t each = (size_t)answers_width(a) * sizeof *a->probabilities;
   return sizeof *a + a->length + a->count * each;
+}
+
+
+bool answers_ran(const Answers *a) {
+  return a->ran;
 }
 
 
@@ -306,11 +313,30 @@ static bool answer(Answers *a, Space *s, Error *e) {
 }
 
 
+typedef struct Run {
+  Answers *answers;
+  Space *space;
+  Error *error;
+  bool ok;
+} Run;
+
+
+/* as the pool's tasks round, whatever thread it is: the same bits from all */
+static void answer_as_task(void *ctx, int64_t task) {
+  Run *r = ctx;
+  (void)task;
+  r->ok = answer(r->answers, r->space, r->error);
+}
+
+
 bool answers_run(Answers *a, Space *s, Error *e) {
-  bool ok = answer(a, s, e);
+  assert(!a->ran);
+  a->ran = true;
+  Run r = { a, s, e, false };
+  pool_run(1, answer_as_task, &r);
   free_texts(a);
   free_tokens(a);
-  return ok;
+  return r.ok;
 }
 
 

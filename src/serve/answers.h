@@ -33,6 +33,8 @@ void     answers_free(Answers *a);  /* NULL is allowed */
    memory */
 bool     answers_add(Answers *a, Bytes text, const Bytes *pair);
 
+/* whether somebody did already what may be done once: answers_run, or a job */
+bool     answers_ran(const Answers *a);
 /* once; false: a text that can't be encoded, or no memory */
 bool     answers_run(Answers *a, Space *s, Error *e);
 

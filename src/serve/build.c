@@ -6,14 +6,15 @@
 */
 #include "build.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../base/mem.h"
 
 enum {
-  OWN_STORAGES = 10,    /* of embeddings, pooler and head, at most */
-  LAYER_STORAGES = 22   /* of a layer */
+  OWN_STORAGES = 11,    /* 6 of embeddings, 4 of the pooler, 1 of the head */
+  LAYER_STORAGES = 20   /* 4 of each of 4 weights, 4 of norms; at most */
 };
 
 typedef struct Builder {
@@ -34,11 +35,19 @@ static void *take(Builder *b, size_t bytes) {
 }
 
 
+/* at most */
+static size_t storages_of(const ModelParts *p) {
+  return OWN_STORAGES + (size_t)p->config.num_hidden_layers * LAYER_STORAGES;
+}
+
+
 /* the numbers of a part, which are there as long as the model is */
 static const void *keep(Builder *b, const Numbers *p) {
   Model *m = b->model;
-  if (b->at != NULL && p->storage != NULL)
+  if (b->at != NULL && p->storage != NULL) {
+    assert(m->kept_count < storages_of(b->parts));
     m->kept[m->kept_count++] = storage_retain(p->storage);
+  }
   return p->data;
 }
 
@@ -175,21 +184,11 @@ static void set_network(Builder *b) {
 
 /* {======== the model ======== */
 
-static bool copy_about(Model *m, Bytes about) {
-  uint8_t *copy = malloc(about.n ? about.n : 1);
-  if (copy == NULL) return false;
-  if (about.n > 0) memcpy(copy, about.at, about.n);
-  m->about = (Bytes){ copy, about.n };
-  return true;
-}
-
-
 static bool allocate(Model *m, const ModelParts *p) {
   size_t layers = (size_t)p->config.num_hidden_layers;
   m->network.layer = calloc(layers ? layers : 1, sizeof *m->network.layer);
-  m->kept = calloc(OWN_STORAGES + layers * LAYER_STORAGES, sizeof *m->kept);
-  return m->network.layer != NULL && m->kept != NULL &&
-         copy_about(m, p->about);
+  m->kept = calloc(storages_of(p), sizeof *m->kept);
+  return m->network.layer != NULL && m->kept != NULL;
 }
 
 
@@ -230,7 +229,6 @@ void model_release(Model *m) {
   tokenizer_release(m->tokenizer);
   mem_free(m->memory);
   mem_free(m->panels);
-  free((void *)(uintptr_t)m->about.at);
   free(m->kept);
   free(m->network.layer);
   free(m);

@@ -50,7 +50,6 @@ typedef struct ModelParts {
   LinearParts pooler;      /* MODEL_POOLER */
   LinearParts head;        /* with labels; float32 */
   Tokenizer *tokenizer;    /* or NULL; retained */
-  Bytes about;             /* copied */
 } ModelParts;
 
 /* NULL: no memory. Storages are retained. */
@@ -62,7 +61,6 @@ struct Model {
   int refs;
   Network network;
   Tokenizer *tokenizer;
-  Bytes about;
   Storage **kept;          /* [kept_count] */
   size_t kept_count;
   void *memory;            /* what was packed at first */

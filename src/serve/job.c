@@ -1,9 +1,8 @@
 /*
 ** Jobs. See job.h for what is promised.
 **
-** One lock guards all of them: it is held for a few instructions, never while
-** a job runs or anything is freed. What is asked most often, whether a job is
-** done, reads one word.
+** One lock guards all of them: it is held for a few instructions, and for what
+** makes or sets a descriptor; never while a job runs or anything is freed.
 */
 #define _POSIX_C_SOURCE 200809L
 #include "job.h"
@@ -105,11 +104,6 @@ Queue *queue_new(int capacity) {
 void queue_release(Queue *q) {
   if (q != NULL && __atomic_sub_fetch(&q->refs, 1, __ATOMIC_ACQ_REL) == 0)
     free(q);
-}
-
-
-int queue_capacity(const Queue *q) {
-  return q->capacity;
 }
 
 
@@ -304,13 +298,21 @@ static void after_fork_child(void) {
 }
 
 
+/* under the lock */
+static void cancel_all(const List *l) {
+  for (Job *j = l->first; j != NULL; j = j->next)
+    if (!is_over(j)) end(j, JOB_CANCELLED);
+}
+
+
 /* Libraries take down what they need when a process exits: nothing may be in
-   the middle of a product then. */
+   the middle of a product then. What waits will never run: a state that is
+   closed after this must not wait for it. */
 static void at_exit(void) {
   pthread_mutex_lock(&all.lock);
   all.stopping = true;
-  for (Job *j = all.running.first; j != NULL; j = j->next)
-    if (!is_over(j)) end(j, JOB_CANCELLED);
+  cancel_all(&all.running);
+  cancel_all(&all.waiting);
   while (all.running_count > 0)
     pthread_cond_wait(&all.rested, &all.lock);
   pthread_mutex_unlock(&all.lock);
@@ -340,17 +342,24 @@ static Job *new_job(Queue *q, const JobKind *kind, void *work) {
 }
 
 
-static bool hand_over(Job *j) {
+/* under the lock: why no job can be taken; NULL: one can */
+static const char *refusal(void) {
+  if (all.stopping) return "the process exits";
+  return have_workers() ? NULL : "the system gives no thread to run jobs";
+}
+
+
+static bool hand_over(Job *j, Error *e) {
   pthread_mutex_lock(&all.lock);
-  bool ok = have_workers();
-  if (ok) {
+  const char *why = refusal();
+  if (why == NULL) {
     append(&all.waiting, j);
     all.waiting_count++;
     count_inside(j->queue, 1);
     pthread_cond_signal(&all.wake);
   }
   pthread_mutex_unlock(&all.lock);
-  return ok;
+  return why == NULL || error_set(e, "%s", why);
 }
 
 
@@ -363,10 +372,9 @@ Job *job_submit(Queue *q, const JobKind *kind, void *work, Error *e) {
     error_no_memory(e);
     return NULL;
   }
-  if (hand_over(j)) return j;
+  if (hand_over(j, e)) return j;
   queue_release(q);
   free(j);
-  error_set(e, "the system gives no thread to run jobs");
   return NULL;
 }
 

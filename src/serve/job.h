@@ -15,7 +15,8 @@
 ** waits for no one: a worker that has begun holds what it needs, and lets go
 ** of it when its work asks job_is_wanted next. A forked child has no workers
 ** until it needs them, and there all jobs under way have failed. When the
-** process exits, what runs is stopped first.
+** process exits, what is under way is cancelled, and what runs has stopped
+** before anything else does.
 */
 #ifndef lunula_job_h
 #define lunula_job_h
@@ -38,11 +39,10 @@ typedef struct JobKind {
 
 Queue *queue_new(int capacity);  /* at least 1. NULL: no memory */
 void   queue_release(Queue *q);  /* NULL is allowed; its jobs go on */
-int    queue_capacity(const Queue *q);
 bool   queue_is_full(const Queue *q);
 
 /* Of a queue that is not full. The job owns the work from here on; NULL: no
-   memory or no thread, and the work is its maker's still. */
+   memory, no thread or the process exits; the work is its maker's still. */
 Job *job_submit(Queue *q, const JobKind *kind, void *work, Error *e);
 
 /* whether there is an end to it, good or bad */

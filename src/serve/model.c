@@ -32,28 +32,13 @@ Model *model_retain(Model *m) {
 }
 
 
-int model_references(const Model *m) {
-  return __atomic_load_n(&m->refs, __ATOMIC_ACQUIRE);
-}
-
-
 int64_t model_width(const Model *m) {
   return network_width(&m->network);
 }
 
 
-bool model_has_head(const Model *m) {
-  return m->network.head.out > 0;
-}
-
-
 Tokenizer *model_tokenizer(const Model *m) {
   return m->tokenizer;
-}
-
-
-Bytes model_about(const Model *m) {
-  return m->about;
 }
 
 
@@ -66,11 +51,6 @@ const char *model_precision_name(const Model *m) {
 
 size_t model_bytes(const Model *m) {
   return m->bytes;
-}
-
-
-int64_t model_max_tokens(const Model *m) {
-  return m->network.config.max_position_embeddings;
 }
 
 
@@ -161,6 +141,13 @@ static void run_part(const Job *j, int64_t i, const Lane *lane) {
 }
 
 
+/* the only part, by all threads, as the pool's tasks round */
+static void run_together(void *ctx, int64_t part) {
+  const Job *j = ctx;
+  run_part(j, part, &j->lane[0]);
+}
+
+
 static void run_lane(void *ctx, int64_t lane) {
   Job *j = ctx;
   bool was = pool_alone(true);
@@ -229,7 +216,7 @@ static bool run_parts(const Network *n, Space *s, const Batch *b,
             .parts = count_parts(b) };
   j.part = (b->tokens + j.parts - 1) / j.parts;
   if (!prepare(&j, s, lane, threads, &lanes)) return false;
-  if (lanes == 1 && threads > 1) run_part(&j, 0, &lane[0]);
+  if (lanes == 1 && threads > 1) pool_run(1, run_together, &j);
   else pool_run(lanes, run_lane, &j);
   return true;
 }

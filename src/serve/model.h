@@ -39,20 +39,14 @@ typedef struct Space Space;
 
 Model *model_retain(Model *m);   /* from any thread */
 void   model_release(Model *m);  /* from any thread; NULL is allowed */
-int    model_references(const Model *m);  /* 1: the caller's alone */
 
 /* What an answer has: a logit for each label; of a model without a head the
    pooled vector, hidden_size numbers. */
 int64_t    model_width(const Model *m);
-bool       model_has_head(const Model *m);
 Tokenizer *model_tokenizer(const Model *m);  /* NULL: it was made without */
-/* what its maker wanted known of it, by who opens it elsewhere (labels,
-   max_length ...): any bytes, which live as long as the model does */
-Bytes      model_about(const Model *m);
 const char *model_precision_name(const Model *m);  /* "fp32" "bf16" "int8" */
 size_t     model_bytes(const Model *m);  /* of its own: what was packed for it
                                          when it was made */
-int64_t    model_max_tokens(const Model *m);       /* of a sequence */
 
 /* NULL: no memory. It allocates with the first run. */
 Space *space_new(void);
@@ -64,7 +58,7 @@ void   space_set_threads(Space *s, int n);
 
 /* whether every id, type and length is one that the model has, no sequence is
    empty and there is one; a batch of its own tokenizer with at most
-   model_max_tokens for each sequence is */
+   as many tokens for each as it has positions is */
 bool   model_accepts(const Model *m, const Batch *b, Error *e);
 
 /* out [sequences, model_width], of a batch that it accepts. false: no memory,

@@ -68,6 +68,7 @@ end
 -- @tparam table values of its arguments
 function bench_train.run(values)
   local lunula = require "lunula"
+  json.check_place(values.json)
   local rows = lunula.data.read(values.train,
     { text = values.text, label = values.label })
   if values.threads then core.threads(values.threads) end
@@ -79,8 +80,9 @@ function bench_train.run(values)
     max_length = values.max_length, precision = values.precision,
     seed = values.seed })
   figures.version = lunula.version
-  if values.json then json.write(values.json, figures) end
   output.line(report(figures))
+  output.flush()
+  if values.json then json.write(values.json, figures) end
 end
 
 return bench_train
