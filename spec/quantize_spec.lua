@@ -111,6 +111,17 @@ describe("A quantized folder", function()
     assert.is_true(size(from) / size(dir .. "/int8") > 3.7)
   end)
 
+  it("takes no place of a model in float32", function()
+    local from = write_model(dir, WHOLE)
+    local before = size(from)
+    assert.has_error(function() quantize(from, from) end, "quantize: " .. from
+      .. " holds a model that is not quantized, which would be lost: name "
+      .. "another folder")
+    assert.are.equal(before, size(from))
+    quantize(from, dir .. "/int8")
+    quantize(from, dir .. "/int8")
+  end)
+
   it("says in its config what it is", function()
     quantize(write_model(dir, WHOLE), dir .. "/int8")
     local config = json.decode(read(dir .. "/int8/config.json"), "config")
@@ -192,6 +203,10 @@ describe("A quantized folder", function()
     assert.matches("^accuracy before 100.00 %%, after [%d.]+ %% %(40 texts%)"
       .. "\n$", said)
     assert.matches("^lunula: quantize: accuracy falls by ", complaint)
+    said, code, complaint = run.lunula { "quantize", from, "--output",
+      dir .. "/int8", "--text", "text" }
+    assert.are.same({ "", 2 }, { said, code })
+    assert.matches("^lunula: %-%-text: only with %-%-check", complaint)
     words[#words] = "100"
     said, code, complaint = run.lunula(words)
     assert.are.equal("", complaint)

@@ -387,6 +387,8 @@ end
 --   "windows": then the probabilities are the mean of those of its windows
 -- @int[opt] given.stride tokens that two windows have in common: half of one
 --   when not given (see `tokenizer:encode`)
+-- @int[opt] given.threads that may work on a batch: 1 for a single text and all
+--   (`lunula.threads`) for several when not given
 -- @treturn table `{ label =, score =, scores =, cut = }`: the most probable
 --   label, its probability, those of all labels by name, and how many bytes of
 --   the text (and its pair) were not read, nil where all were; for an array, an

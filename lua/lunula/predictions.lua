@@ -3,6 +3,7 @@
 -- or by a job.
 -- @module lunula.predictions
 
+local check = require "lunula.check"
 local core = require "lunula.core"
 local options = require "lunula.options"
 local sampler = require "lunula.sampler"
@@ -13,7 +14,7 @@ local predictions = {}
 local none = options.none
 local KNOWN = {
   text_pairs = none, batch_size = none, batch_tokens = none,
-  truncation = "head", stride = none,
+  truncation = "head", stride = none, threads = none,
 }
 
 -- texts and tokens of a batch, as `sampler.cut_to_read` has them
@@ -42,15 +43,18 @@ local function check_pairs(texts, text_pairs, what)
 end
 
 local function limits(o)
-  if o.batch_tokens then return NO_LIMIT, o.batch_tokens end
+  if o.batch_tokens then return NO_LIMIT, o.batch_tokens, o.threads end
   local size = math.min(o.batch_size or BATCH_SIZE, NO_LIMIT)
-  return size, math.min(size * TOKENS_A_TEXT, NO_LIMIT)
+  return size, math.min(size * TOKENS_A_TEXT, NO_LIMIT), o.threads
 end
 
 local function check_options(given, what)
   local o = options.check(given, KNOWN, what)
   sampler.check(o, what)
   tokenizer.check_truncation(o, what)
+  if o.threads then
+    check.integer(o.threads, what .. ": threads", { least = 1, most = 64 })
+  end
   return o
 end
 

@@ -169,6 +169,15 @@ local function source_of(model)
   return model
 end
 
+-- What a folder in float holds can't be made again of one in 8 bits.
+local function check_place(dir)
+  local ok, there = pcall(checkpoint.read, dir)
+  if ok and not there.quantized then
+    fail("quantize: %s holds a model that is not quantized, which would be "
+      .. "lost: name another folder", dir)
+  end
+end
+
 --- Writes a classifier as a quantized folder.
 -- @function quantize
 -- @tparam classifier|string model or its folder
@@ -182,7 +191,8 @@ end
 -- @treturn ?table what was measured: `n`, `before` and `after` (accuracy, 0 to
 --   1), `drop` (points); nil without rows
 -- @raise when more than that is lost, and then nothing is written; when the
---   model is quantized already; when the folder can't be written
+--   model is quantized already; when the folder holds a model that is not, or
+--   can't be written
 -- @usage lunula.quantize("my-model", "my-model-int8",
 --   { check = parts.validation })
 return function(model, dir, given)
@@ -190,6 +200,7 @@ return function(model, dir, given)
   check.path(dir, "quantize")
   check.number(o.max_drop, "quantize: max_drop", { least = 0 })
   model = source_of(model)
+  check_place(dir)
   if o.check then labels.check_rows(o.check, "quantize") end
   local config, tensors = config_of(model), convert(model)
   local result = o.check and compare(model, config, tensors, o) or nil

@@ -2,7 +2,8 @@
 ** lunula.core.jobs: predictions that are made on threads of ours while Lua
 ** goes on.
 **
-**   answers(model, texts, pairs | nil, options, batch_size, batch_tokens):
+**   answers(model, texts, pairs | nil, options, batch_size, batch_tokens
+**   [, threads]):
 **     options as of a tokenizer's encode
 **   space()
 **   queue(capacity)
@@ -92,7 +93,7 @@ static int l_answers(lua_State *L) {
   Model *m = lmodel_check(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   AnswersOptions o = { ltokenizer_checkoptions(L, 4), check_limit(L, 5),
-                       check_limit(L, 6) };
+                       check_limit(L, 6), (int)luaL_optinteger(L, 7, 0) };
   luaL_argcheck(L, model_tokenizer(m) != NULL, 1, "it has no tokenizer");
   Answers **a = (Answers **)push_slot(L, ANSWERS);
   *a = answers_new(m, &o);

@@ -330,8 +330,10 @@ static void answer_as_task(void *ctx, int64_t task) {
 
 
 bool answers_run(Answers *a, Space *s, Error *e) {
+  bool beside_others = a->job != NULL && jobs_running() > 1;
   assert(!a->ran);
   a->ran = true;
+  space_set_threads(s, beside_others ? 1 : a->options.threads);
   Run r = { a, s, e, false };
   pool_run(1, answer_as_task, &r);
   free_texts(a);
@@ -348,7 +350,6 @@ static bool run_job(void *work, const Job *job, Error *e) {
   if (space == NULL) space = space_new();
   if (space == NULL) return error_no_memory(e);
   a->job = job;
-  space_set_threads(space, jobs_running() > 1 ? 1 : 0);
   bool ok = answers_run(a, space, e);
   a->job = NULL;
   return ok;

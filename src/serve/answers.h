@@ -23,6 +23,7 @@ typedef struct AnswersOptions {
   int64_t batch_size;    /* most sequences of a batch, */
   int64_t batch_tokens;  /* and tokens, but for a sequence that has more: it is
                             a batch of its own */
+  int threads;           /* see space_set_threads */
 } AnswersOptions;
 
 /* Of a model with a tokenizer, which is retained. NULL: no memory. */

@@ -201,8 +201,8 @@ static bool prepare(Job *j, Space *s, Lane *lane, int64_t threads,
 
 
 static int64_t threads_for(const Space *s, const Batch *b) {
-  if (s->threads == 1 || (s->threads == 0 && b->tokens <= ALONE_TOKENS))
-    return 1;
+  bool small = b->sequences == 1 || b->tokens <= ALONE_TOKENS;
+  if (s->threads == 1 || (s->threads == 0 && small)) return 1;
   int64_t threads = pool_threads();
   return s->threads > 1 ? least(s->threads, threads) : threads;
 }

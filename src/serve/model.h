@@ -52,8 +52,9 @@ size_t     model_bytes(const Model *m);  /* of its own: what was packed for it
 Space *space_new(void);
 void   space_free(Space *s);          /* NULL is allowed */
 size_t space_bytes(const Space *s);   /* what it holds now */
-/* Threads that a run may use: 0, as at first: the caller alone for a batch of
-   few tokens, as many as the pool has for others; 1: the caller alone. */
+/* Threads that a run may use: 0, as at first: the caller alone for one
+   sequence or few tokens, as many as the pool has for others; 1: the caller
+   alone. */
 void   space_set_threads(Space *s, int n);
 
 /* whether every id, type and length is one that the model has, no sequence is

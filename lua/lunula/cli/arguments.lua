@@ -228,6 +228,16 @@ function arguments.one_of(values, one, other)
   end
 end
 
+--- Raises when an option was given that means nothing without another.
+-- @tparam table values as from `parse`
+-- @string option
+-- @string other the one that it needs
+function arguments.needs(values, option, other)
+  if values[key_of(option)] ~= nil and values[key_of(other)] == nil then
+    wrong("--%s: only with --%s", option, other)
+  end
+end
+
 --- How a command is called, in one line.
 -- @tparam table command
 -- @treturn string

@@ -1,6 +1,7 @@
 --- lunula bench: how fast a model starts and answers here.
 -- @module lunula.cli.bench
 
+local arguments = require "lunula.cli.arguments"
 local core = require "lunula.core"
 local fetch = require "lunula.cli.fetch"
 local json = require "lunula.cli.json"
@@ -174,6 +175,7 @@ end
 -- @tparam table values of its arguments
 function bench.run(values)
   local lunula = require "lunula"
+  arguments.needs(values, "text", "data")
   json.check_place(values.json)
   local base, precisions = base_of(lunula, values)
   local bar = progress.new()

@@ -1,6 +1,7 @@
 --- lunula quantize: a model in 8 bits.
 -- @module lunula.cli.quantize
 
+local arguments = require "lunula.cli.arguments"
 local fetch = require "lunula.cli.fetch"
 local output = require "lunula.cli.output"
 
@@ -18,7 +19,7 @@ local quantize = {
     { name = "text", value = "COL", what = "column or field of the text" },
     { name = "label", value = "COL", what = "column or field of the label" },
     { name = "max-drop", type = "number", value = "POINTS", min = 0,
-      default = 0.5, what = "write nothing where more is lost" },
+      what = "write nothing where more is lost (0.5)" },
   },
 }
 
@@ -32,6 +33,9 @@ end
 -- @tparam table values of its arguments
 function quantize.run(values)
   local lunula = require "lunula"
+  for _, option in ipairs { "text", "label", "max-drop" } do
+    arguments.needs(values, option, "check")
+  end
   local rows = values.check and lunula.data.read(values.check,
     { text = values.text, label = values.label })
   local model = lunula.classifier(fetch.model(values.model))
