@@ -218,7 +218,7 @@ describe("An explanation", function()
     end)
 
     it("is a line of JSON for each text, as tokenize counts bytes", function()
-      local text = explain("Crème film\n\nfilms", { "--json",
+      local text = explain("Crème film\n\nfilms", { "--jsonl",
         "--label=positive" })
       local lines = {}
       for line in text:gmatch("[^\n]+") do

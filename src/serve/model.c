@@ -90,8 +90,8 @@ bool model_accepts(const Model *m, const Batch *b, Error *e) {
 
 /* {======== parts ======== */
 
-/* a batch on its way through a model */
-typedef struct Job {
+/* a batch on its way through a model, divided into parts */
+typedef struct Division {
   const Network *network;
   const Batch *batch;
   float *out;            /* [sequences, width] */
@@ -99,7 +99,7 @@ typedef struct Job {
                             tokens part * i .. part * (i + 1) - 1 */
   int64_t parts, next;
   const Lane *lane;      /* [lanes] */
-} Job;
+} Division;
 
 
 /* the first sequence that begins at this token or behind it */
@@ -131,7 +131,7 @@ static Batch part_of(const Batch *b, int64_t first, int64_t end,
 }
 
 
-static void run_part(const Job *j, int64_t i, const Lane *lane) {
+static void run_part(const Division *j, int64_t i, const Lane *lane) {
   int64_t first = sequence_from(j->batch, i * j->part);
   int64_t end = sequence_from(j->batch, (i + 1) * j->part);
   if (first == end) return;
@@ -143,13 +143,13 @@ static void run_part(const Job *j, int64_t i, const Lane *lane) {
 
 /* the only part, by all threads, as the pool's tasks round */
 static void run_together(void *ctx, int64_t part) {
-  const Job *j = ctx;
+  const Division *j = ctx;
   run_part(j, part, &j->lane[0]);
 }
 
 
 static void run_lane(void *ctx, int64_t lane) {
-  Job *j = ctx;
+  Division *j = ctx;
   bool was = pool_alone(true);
   int64_t i;
   while ((i = __atomic_fetch_add(&j->next, 1, __ATOMIC_RELAXED)) < j->parts)
@@ -184,7 +184,7 @@ static int64_t longest_of(const Batch *b) {
 
 /* Sets up lanes [threads], as many as there are parts for. Alone, a part is
    worked on by the lane's own thread. */
-static bool prepare(Job *j, Space *s, Lane *lane, int64_t threads,
+static bool prepare(Division *j, Space *s, Lane *lane, int64_t threads,
                     int64_t *lanes) {
   const Batch *b = j->batch;
   const EncoderConfig *c = &j->network->config;
@@ -212,7 +212,7 @@ static bool run_parts(const Network *n, Space *s, const Batch *b,
                       float *out) {
   Lane lane[POOL_MAX];
   int64_t threads = threads_for(s, b), lanes;
-  Job j = { .network = n, .batch = b, .out = out, .lane = lane,
+  Division j = { .network = n, .batch = b, .out = out, .lane = lane,
             .parts = count_parts(b) };
   j.part = (b->tokens + j.parts - 1) / j.parts;
   if (!prepare(&j, s, lane, threads, &lanes)) return false;

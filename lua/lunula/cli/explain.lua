@@ -1,7 +1,7 @@
 --- lunula explain: what each word of a text says for its label.
 -- On a terminal the text, its words on green where they speak for the label
 -- and on red where they speak against it; elsewhere a line for each word; with
--- --json a line of JSON for each text, its offsets as `tokenize` has them.
+-- --jsonl a line of JSON for each text, its offsets as `tokenize` has them.
 -- @module lunula.cli.explain
 
 local arguments = require "lunula.cli.arguments"
@@ -26,7 +26,7 @@ local explain = {
       choices = { "always", "never", "auto" },
       what = "words on green and red: auto is on a terminal, unless NO_COLOR "
         .. "is set" },
-    { name = "json", type = "boolean", what = "a line of JSON for each text" },
+    { name = "jsonl", type = "boolean", what = "a line of JSON for each text" },
   },
 }
 
@@ -106,7 +106,7 @@ local function wants_colour(when)
 end
 
 local function layout_of(values)
-  if values.json then return in_json end
+  if values.jsonl then return in_json end
   return wants_colour(values.color) and in_colour or in_lines
 end
 
