@@ -26,11 +26,12 @@ host.MODEL = [[
 ]]
 
 --- Compiles them.
+-- @string[opt] flags for the compiler
 -- @treturn ?string the path of the program; nil where that can't be done
-function host.compile()
+function host.compile(flags)
   local path = os.tmpname()
-  local _, code = shell.run { "sh", "-c", "cc -std=c99 -Wall -rdynamic -o "
-    .. path .. " spec/support/host.c "
+  local _, code = shell.run { "sh", "-c", "cc -std=c99 -Wall -rdynamic "
+    .. (flags or "") .. " -o " .. path .. " spec/support/host.c "
     .. "$(pkg-config --cflags --libs " .. interpreter .. ") -lm -lpthread" }
   if code == 0 then return path end
   os.remove(path)
