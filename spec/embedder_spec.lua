@@ -11,13 +11,7 @@ local FIXTURE = "spec/fixtures/embedder"
 
 local read = file.read
 
-local function largest_difference(a, b)
-  local most = 0
-  for i, row in ipairs(a) do
-    for j, x in ipairs(row) do most = math.max(most, math.abs(x - b[i][j])) end
-  end
-  return most
-end
+local largest_difference = require("spec.support.rows").difference
 
 describe("An embedder", function()
   local expected = json.values(read(FIXTURE .. "/expected.json"), "expected")

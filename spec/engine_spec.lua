@@ -38,13 +38,7 @@ local function logits_of(model, texts, how)
   end)
 end
 
-local function worst(a, b)
-  local most = 0
-  for i, row in ipairs(a) do
-    for j, x in ipairs(row) do most = math.max(most, math.abs(x - b[i][j])) end
-  end
-  return most
-end
+local worst = require("spec.support.rows").difference
 
 describe("The model that answers", function()
   for _, changes in ipairs { WHOLE, ODD } do

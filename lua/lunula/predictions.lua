@@ -17,9 +17,6 @@ local KNOWN = {
   truncation = "head", stride = none, threads = none,
 }
 
--- texts and tokens of a batch, as `sampler.cut_to_read` has them
-local BATCH_SIZE, TOKENS_A_TEXT = 32, 32
-
 -- more than any batch has
 local NO_LIMIT = 2 ^ 31 - 1
 
@@ -44,8 +41,8 @@ end
 
 local function limits(o)
   if o.batch_tokens then return NO_LIMIT, o.batch_tokens, o.threads end
-  local size = math.min(o.batch_size or BATCH_SIZE, NO_LIMIT)
-  return size, math.min(size * TOKENS_A_TEXT, NO_LIMIT), o.threads
+  local size, tokens = sampler.limits_to_read(o.batch_size)
+  return math.min(size, NO_LIMIT), math.min(tokens, NO_LIMIT), o.threads
 end
 
 local function check_options(given, what)

@@ -111,17 +111,27 @@ end
 
 local TOKENS_A_ROW = 32  -- most, on average, of a batch that is only read
 
---- Batches of rows that are only read: of few tokens, so that reading needs
--- no more memory than learning did.
+--- How large batches are that are only read: of few tokens, so that reading
+-- needs no more memory than learning did.
+-- @int[opt=32] batch_size most rows of a batch
+-- @treturn int that
+-- @treturn int most tokens
+-- @usage local rows, tokens = sampler.limits_to_read(32)  --> 32, 1024
+function sampler.limits_to_read(batch_size)
+  batch_size = batch_size or 32
+  return batch_size, TOKENS_A_ROW * batch_size
+end
+
+--- Batches of rows that are only read (see `limits_to_read`).
 -- @tparam {int,...} order row numbers
 -- @int[opt=32] batch_size most rows of a batch
 -- @tparam {int,...} lengths tokens of each row
 -- @treturn {{int,...},...}
 -- @usage local list = sampler.cut_to_read({ 1, 2, 3 }, 32, { 9, 4, 128 })
 function sampler.cut_to_read(order, batch_size, lengths)
-  batch_size = batch_size or 32
-  return sampler.cut(order, { batch_size = batch_size, lengths = lengths,
-    batch_tokens = TOKENS_A_ROW * batch_size })
+  local most, tokens = sampler.limits_to_read(batch_size)
+  return sampler.cut(order, { batch_size = most, lengths = lengths,
+    batch_tokens = tokens })
 end
 
 -- How many rows a batch has, on average where tokens are counted.

@@ -140,20 +140,20 @@ static void carry_some(void *ctx, int64_t first, int64_t n) {
   for (int64_t row = first; row < first + n; row++) {
     if (moments_of(t, row) != NULL || t->overshot) catch_up(t, row);
     else t->carried[row] += t->faded[t->steps] - t->faded[t->done[row]];
-    t->done[row] = 0;
   }
 }
 
 
-/* no step of the past is needed any more */
+/* no step of the past is needed any more: each row has had it, or carries
+   it */
 static void forget_past(Table *t) {
-  pool_rows(t->rows, TASK_ROWS, carry_some, t);
+  memset(t->done, 0, (size_t)t->rows * sizeof *t->done);
   t->steps = 0;
   t->overshot = false;
 }
 
 
-/* then nothing is owed, and nothing is left to be carried */
+/* then nothing is owed */
 static void settle_all(Table *t) {
   pool_rows(t->rows, TASK_ROWS, catch_up_some, t);
   forget_past(t);
@@ -349,7 +349,10 @@ static void remember(Table *t, const StepNumbers *now) {
 void table_step(Table *t, const int32_t *rows, const float *gradient,
                 int64_t n, const StepNumbers *now) {
   Step s = { t, rows, gradient, n, now };
-  if (t->steps == PAST) forget_past(t);
+  if (t->steps == PAST) {
+    pool_rows(t->rows, TASK_ROWS, carry_some, t);
+    forget_past(t);
+  }
   tensor_owe(t->tensor, &t->pending);
   pool_run((n + TASK_ROWS - 1) / TASK_ROWS, step_task, &s);
   remember(t, now);

@@ -182,6 +182,36 @@ static void set_network(Builder *b) {
 /* }======== */
 
 
+/* {======== each linear layer ======== */
+
+enum { LAYER_LINEARS = 4 };
+
+/* linear layer i, in the order that they are used in; NULL: there is none */
+static Weights *linear_at(Model *m, int64_t i) {
+  Network *n = &m->network;
+  int64_t layers = n->config.num_hidden_layers;
+  if (i >= layers * LAYER_LINEARS)
+    return i == layers * LAYER_LINEARS && n->pooling == MODEL_POOLER
+           ? &n->pooler : NULL;
+  NetworkLayer *l = &n->layer[i / LAYER_LINEARS];
+  Weights *const all[LAYER_LINEARS] = { &l->qkv, &l->attention_output,
+                                        &l->intermediate, &l->output };
+  return all[i % LAYER_LINEARS];
+}
+
+
+/* of the largest of float32's panels */
+static int64_t most_units(Model *m) {
+  const Weights *w;
+  int64_t most = 0;
+  for (int64_t i = 0; (w = linear_at(m, i)) != NULL; i++)
+    if (weights_units(w) > most) most = weights_units(w);
+  return most;
+}
+
+/* }======== */
+
+
 /* {======== the model ======== */
 
 static bool allocate(Model *m, const ModelParts *p) {
@@ -216,7 +246,10 @@ Model *model_new(const ModelParts *p) {
   m->network.form = p->form;
   m->network.pooling = p->pooling;
   if (p->tokenizer != NULL) m->tokenizer = tokenizer_retain(p->tokenizer);
-  if (allocate(m, p) && fill(m, p)) return m;
+  if (allocate(m, p) && fill(m, p)) {
+    m->network.most_units = most_units(m);
+    return m;
+  }
   model_release(m);
   return NULL;
 }
@@ -237,23 +270,7 @@ void model_release(Model *m) {
 /* }======== */
 
 
-/* {======== each linear layer ======== */
-
-enum { LAYER_LINEARS = 4 };
-
-/* linear layer i, in the order that they are used in; NULL: there is none */
-static Weights *linear_at(Model *m, int64_t i) {
-  Network *n = &m->network;
-  int64_t layers = n->config.num_hidden_layers;
-  if (i >= layers * LAYER_LINEARS)
-    return i == layers * LAYER_LINEARS && n->pooling == MODEL_POOLER
-           ? &n->pooler : NULL;
-  NetworkLayer *l = &n->layer[i / LAYER_LINEARS];
-  Weights *const all[LAYER_LINEARS] = { &l->qkv, &l->attention_output,
-                                        &l->intermediate, &l->output };
-  return all[i % LAYER_LINEARS];
-}
-
+/* {======== packing what is made ======== */
 
 const Int8Weight *model_int8(Model *m, int64_t i) {
   const Weights *w = linear_at(m, i);

@@ -321,20 +321,6 @@ static float *take_floats(char *at, size_t *n, int64_t rows, int64_t width) {
 }
 
 
-/* of the largest weight of a layer, or the pooler's */
-static int64_t most_units(const Network *n) {
-  int64_t most = weights_units(&n->pooler);
-  for (int64_t i = 0; i < n->config.num_hidden_layers; i++) {
-    const NetworkLayer *l = &n->layer[i];
-    const Weights *all[] = { &l->qkv, &l->attention_output, &l->intermediate,
-                             &l->output };
-    for (size_t k = 0; k < sizeof all / sizeof *all; k++)
-      if (weights_units(all[k]) > most) most = weights_units(all[k]);
-  }
-  return most;
-}
-
-
 size_t lane_place(Lane *l, char *at, const Network *n, int64_t tokens,
                   int64_t sequences, int64_t longest) {
   const EncoderConfig *c = &n->config;
@@ -353,8 +339,7 @@ size_t lane_place(Lane *l, char *at, const Network *n, int64_t tokens,
     1, longest, hidden / c->num_attention_heads, false));
   l->narrow = take(at, &used, activations_size(n->form, tokens, hidden));
   l->wide = take(at, &used, activations_size(n->form, tokens, inner));
-  l->panels = take(at, &used,
-                   sizeof *l->panels * (size_t)most_units(n));
+  l->panels = take(at, &used, sizeof *l->panels * (size_t)n->most_units);
   return used;
 }
 

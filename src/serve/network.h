@@ -47,6 +47,7 @@ typedef struct Network {
   NetworkLayer *layer;           /* [num_hidden_layers] */
   Weights pooler;                /* MODEL_POOLER */
   Weights head;                  /* FORM_FP32; out 0: none */
+  int64_t most_units;            /* of a layer's weights_units */
 } Network;
 
 /* numbers of an answer */
