@@ -211,7 +211,11 @@ build = {
     ["lunula.tokenizer.reader"] = "lua/lunula/tokenizer/reader.lua",
     ["lunula.train"] = "lua/lunula/train/init.lua",
     ["lunula.train.best"] = "lua/lunula/train/best.lua",
+    ["lunula.train.descent"] = "lua/lunula/train/descent.lua",
+    ["lunula.train.objective"] = "lua/lunula/train/objective.lua",
     ["lunula.train.plan"] = "lua/lunula/train/plan.lua",
+    ["lunula.train.rdrop"] = "lua/lunula/train/rdrop.lua",
+    ["lunula.train.techniques"] = "lua/lunula/train/techniques.lua",
     ["lunula.windows"] = "lua/lunula/windows.lua",
   },
   install = {

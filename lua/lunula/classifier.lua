@@ -328,7 +328,23 @@ end
 -- @treturn tensor float32 [texts, labels]
 -- @usage local logits = model:forward(model.tokenizer:encode(texts))
 function Classifier:forward(batch, given)
-  local vectors = self.encoder:pooled(batch, self.pooling, given)
+  return self:classify(self:pooled(batch, given))
+end
+
+--- The vectors that the head reads, one for each text.
+-- @tparam table batch as from `tokenizer:encode`
+-- @tparam[opt] table given as for `encoder:forward`
+-- @treturn tensor float32 [texts, hidden_size]
+-- @usage local vectors = model:pooled(model.tokenizer:encode(texts))
+function Classifier:pooled(batch, given)
+  return self.encoder:pooled(batch, self.pooling, given)
+end
+
+--- The logits of pooled vectors: dropout and the head, the rest of `forward`.
+-- @tparam tensor vectors float32 [texts, hidden_size]
+-- @treturn tensor float32 [texts, labels]
+-- @usage local logits = model:classify(model:pooled(batch))
+function Classifier:classify(vectors)
   return self.head:forward(self.dropout:forward(vectors))
 end
 

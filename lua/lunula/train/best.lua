@@ -71,12 +71,14 @@ end
 
 --- Puts the best weights back, where the last ones are others.
 -- @int step the last
+-- @treturn bool whether the last ones were others
 function Best:restore(step)
-  if not self.steps or not self.step or self.step == step then return end
+  if not self.steps or not self.step or self.step == step then return false end
   local saved = self.dir and checkpoint.read(self.dir).tensors
   for i, parameter in ipairs(self.model:parameters()) do
     parameter.tensor:copy(saved and saved[parameter.name] or self.copies[i])
   end
+  return true
 end
 
 --- Lets go of the copies, which nothing needs once a training has ended.

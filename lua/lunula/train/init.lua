@@ -8,13 +8,12 @@
 local best = require "lunula.train.best"
 local check = require "lunula.check"
 local core = require "lunula.core"
+local descent = require "lunula.train.descent"
 local evaluate = require "lunula.evaluate"
 local optim = require "lunula.optim"
 local options = require "lunula.options"
 local plan = require "lunula.train.plan"
-local nn = require "lunula.nn"
-local sampler = require "lunula.sampler"
-local tensor = require "lunula.tensor"
+local techniques = require "lunula.train.techniques"
 
 local none = options.none
 local KNOWN = {
@@ -29,75 +28,13 @@ local KNOWN = {
   on_step = none, on_epoch = none,
 }
 
+for _, option in ipairs(techniques.options()) do
+  KNOWN[option.name] = option.default == nil and none or option.default
+end
+
 local SCORES = { "n", "accuracy", "macro_f1", "weighted_f1", "mcc", "loss" }
 
-local function fail(message, ...)
-  error(message:format(...), 0)
-end
-
-local function is_finite(x)
-  return x == x and x > -math.huge and x < math.huge
-end
-
-local function check_interrupt()
-  if core.system.interrupted() then fail("interrupted") end
-end
-
 -- {======== a step ========
-
-local function check_finite(run, loss, norm)
-  if is_finite(loss) and is_finite(norm) then return end
-  run.optimizer:zero_grad()
-  fail("train: step %d: the loss is %g and the gradients' norm %g; a lower "
-    .. "learning_rate than %g may help", run.step, loss, norm,
-    run.options.learning_rate)
-end
-
--- What rows weigh in a mean of their losses.
-local function weight_of(made, rows)
-  local weights, sum = made.loss.weight, 0
-  if not weights then return #rows end
-  for _, row in ipairs(rows) do
-    sum = sum + weights[made.classes[row] + 1]
-  end
-  return sum
-end
-
--- Adds the gradients of a share of the rows' loss. Returns that share of it,
--- and the tokens seen.
-local function learn(run, rows, share)
-  check_interrupt()
-  local batch, tokens = run.plan.tokens:batch(rows)
-  local classes = sampler.pick(run.plan.classes, rows)
-  local loss = share * nn.cross_entropy(run.model:forward(batch),
-    tensor.from(classes, "int32"), run.plan.loss)
-  loss:backward()
-  return loss:item(), tokens
-end
-
--- The gradients of a group of batches: those of one batch of all its rows.
--- Returns the loss of these and their tokens.
-local function learn_all(run, group)
-  local whole, loss, tokens = 0, 0, 0
-  for _, rows in ipairs(group) do
-    whole = whole + weight_of(run.plan, rows)
-  end
-  for _, rows in ipairs(group) do
-    local part, seen = learn(run, rows, weight_of(run.plan, rows) / whole)
-    loss, tokens = loss + part, tokens + seen
-  end
-  return loss, tokens
-end
-
--- One step of descent. Returns the loss before it and the tokens seen.
-local function descend(run, group)
-  local loss, tokens = learn_all(run, group)
-  local norm = run.optimizer:clip(run.options.max_grad_norm)
-  check_finite(run, loss, norm)
-  run.optimizer:set_learning_rate(run.learning_rate)
-  run.optimizer:step()
-  return loss, tokens
-end
 
 local function rows_of(group)
   local all = {}
@@ -126,7 +63,7 @@ local function step(run, group)
   run.step = run.step + 1
   run.learning_rate = run.options.learning_rate
     * run.plan.factor(run.step - 1)
-  local loss, tokens = descend(run, group)
+  local loss, tokens = descent.step(run, group)
   run.seconds = run.seconds + core.system.monotonic() - begun
   run.tokens = run.tokens + tokens
   run.epoch_loss = run.epoch_loss + loss * #rows
@@ -147,9 +84,13 @@ end
 local function validate(run)
   if not run.plan.validation then return nil end
   if run.validated == run.step then return run.scores end
+  techniques.each(run, "enter")
   local report = evaluate.run(run.model, run.plan.validation, nil,
-    check_interrupt)
-  run.best:see(report, run.epoch, run.step)
+    descent.check_interrupt)
+  if run.best:see(report, run.epoch, run.step) then
+    techniques.each(run, "keep")
+  end
+  techniques.each(run, "leave")
   run.validated, run.scores = run.step, scores_of(report)
   local list = run.result.validations
   list[#list + 1] = { step = run.step, epoch = run.epoch, scores = run.scores }
@@ -170,7 +111,10 @@ end
 -- Without validation, each epoch is as good as any before it.
 local function save_epoch(run)
   local dir = run.options.checkpoint
-  if dir and not run.plan.validation then run.model:save(dir) end
+  if not dir or run.plan.validation then return end
+  techniques.each(run, "enter")
+  run.model:save(dir)
+  techniques.each(run, "leave")
 end
 
 local function end_epoch(run, seen)
@@ -212,9 +156,10 @@ end
 
 local function fit(run)
   while not is_over(run) do epoch(run) end
-  check_interrupt()
+  descent.check_interrupt()
   free_memory(run)
-  run.best:restore(run.step)
+  techniques.each(run, "finish", run)
+  if run.best:restore(run.step) then techniques.each(run, "restore") end
 end
 
 -- }========
@@ -232,6 +177,7 @@ local function start(model, rows, o)
   }
   if o.dropout then model:set_dropout(o.dropout) end
   model:seed(o.seed)
+  run.techniques = techniques.new(run)
   return run
 end
 
@@ -305,6 +251,8 @@ end
 --   "bf16" or "fp32" (see `encoder:set_precision`); the model's
 -- @bool[opt] given.gradient_checkpointing less memory for up to a third more
 --   time (see `encoder:gradient_checkpointing`); the model's
+-- @param[opt] given.rdrop_alpha and what else `lunula.train.techniques` lists:
+--   each technique says in its module what its options mean
 -- @func[opt] given.on_step called with `step`, `steps`, `epoch`, `loss`,
 --   `learning_rate`, `tokens` and `rows` (their numbers) of the step,
 --   `seconds` of all steps, `tokens_per_second`

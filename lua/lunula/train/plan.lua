@@ -7,6 +7,7 @@ local evaluate = require "lunula.evaluate"
 local labels = require "lunula.labels"
 local sampler = require "lunula.sampler"
 local schedule = require "lunula.schedule"
+local techniques = require "lunula.train.techniques"
 
 local plan = {}
 
@@ -37,6 +38,7 @@ function plan.check(o)
     check_option(o, name, "integer", { least = 1 })
   end
   sampler.check(o, "train")
+  techniques.check(o)
   check_option(o, "warmup_ratio", "number", { least = 0, most = 1 })
   check_option(o, "label_smoothing", "number", { least = 0, most = 1 })
   check_option(o, "max_grad_norm", "number", { above = 0, most = math.huge })
