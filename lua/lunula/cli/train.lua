@@ -5,12 +5,12 @@ local core = require "lunula.core"
 local checkpoint = require "lunula.checkpoint"
 local arguments = require "lunula.cli.arguments"
 local fetch = require "lunula.cli.fetch"
+local guarded = require "lunula.cli.guarded"
 local json = require "lunula.cli.json"
 local labels = require "lunula.labels"
 local output = require "lunula.cli.output"
-local progress = require "lunula.progress"
 
-local files, system = core.io, core.system
+local system = core.system
 
 local train = {
   name = "train",
@@ -109,31 +109,11 @@ local function options_of(values, validation, bar)
   }
 end
 
-local function saved_model(folder)
-  local _, _, id = files.stat(folder .. "/config.json")
-  return id
-end
-
-local function explain_interruption(folder, before)
-  local saved = saved_model(folder)
-  if saved and saved ~= before then
-    error("interrupted; the last checkpoint stays in " .. folder, 0)
-  end
-  error("interrupted before there was a checkpoint", 0)
-end
-
--- Ctrl-C ends the training after a step, not in the middle of one
 local function fit(lunula, model, sets, values)
-  local bar, before = progress.new(), saved_model(values.output)
-  system.catch_interrupt(true)
-  local ok, result = pcall(bar.during, bar, lunula.train, model, sets.train,
-    options_of(values, sets.validation, bar))
-  system.catch_interrupt(false)
-  if ok then return result end
-  if result == "interrupted" then
-    explain_interruption(values.output, before)
-  end
-  error(result, 0)
+  return guarded.run(values.output, function(bar)
+    return lunula.train(model, sets.train,
+      options_of(values, sets.validation, bar))
+  end)
 end
 
 local function summary(lunula, values, result, report)
@@ -161,13 +141,6 @@ local function refuse_what_is_to_come(values)
   end
 end
 
-local function check_output(folder)
-  local kind = folder == "" and "nothing" or files.stat(folder)
-  if kind and kind ~= "folder" then
-    error(("--output: '%s' is no folder"):format(folder), 0)
-  end
-end
-
 local function tell(lunula, values, model, result, report)
   if result.truncated > 0 then
     io.stderr:write(("%d tokens were cut from %s by --max-length %d\n")
@@ -189,7 +162,7 @@ function train.run(values)
   local lunula = require "lunula"
   local sets = read_sets(lunula, values)
   json.check_place(values.json)
-  check_output(values.output)
+  guarded.check_output(values.output)
   if values.threads then lunula.threads(values.threads) end
   local model = lunula.classifier(fetch.model(values.model), {
     labels = labels.of(sets.train), dropout = values.dropout,
