@@ -212,6 +212,7 @@ build = {
     ["lunula.train"] = "lua/lunula/train/init.lua",
     ["lunula.train.best"] = "lua/lunula/train/best.lua",
     ["lunula.train.descent"] = "lua/lunula/train/descent.lua",
+    ["lunula.train.focal"] = "lua/lunula/train/focal.lua",
     ["lunula.train.objective"] = "lua/lunula/train/objective.lua",
     ["lunula.train.plan"] = "lua/lunula/train/plan.lua",
     ["lunula.train.rdrop"] = "lua/lunula/train/rdrop.lua",

@@ -39,9 +39,26 @@ describe("Techniques of training", function()
       "train: rdrop_alpha: expected a number of at least 0, got -1")
   end)
 
+  describe("Focal loss", function()
+    it("is learnt from in place of cross entropy", function()
+      local plain = fit { dropout = 0, epochs = 4 }
+      local focal = fit { dropout = 0, epochs = 4, focal_gamma = 2 }
+      -- about (1 - 1/2)^2 of it, as long as nothing is known
+      assert.is_true(focal[1] > 0.1 * plain[1] and focal[1] < 0.4 * plain[1])
+      assert.is_true(focal[#focal] < 0.5 * focal[1])
+    end)
+
+    it("refuses smoothed labels", function()
+      assert.error_matches(function()
+        fit { focal_gamma = 2, label_smoothing = 0.1 }
+      end, "^train: focal_gamma and label_smoothing: give one of them")
+    end)
+  end)
+
   describe("R-Drop", function()
     it("adds the two answers' divergence", function()
-      local made = rdrop.new { options = { rdrop_alpha = 2 } }
+      local made = rdrop.new { options = { rdrop_alpha = 2 },
+        plan = { loss = {} } }
       local item = { rows = { 5, 7 } }
       made:rows(item)
       assert.are.same({ 5, 7, 5, 7 }, item.rows)
@@ -51,6 +68,17 @@ describe("Techniques of training", function()
       local loss = made:loss(item, tensor.from(1), logits):item()
       local divergence = 0.25 * math.log(3)  -- summed both ways, of one row
       assert.is_true(math.abs(loss - (1 + 2 / 4 * divergence / 2)) < 1e-6)
+    end)
+
+    it("weighs rows as the loss does", function()
+      local made = rdrop.new { options = { rdrop_alpha = 2 },
+        plan = { loss = { weight = { 1, 3 } }, classes = { 0, 1 } } }
+      local item = { rows = { 1, 2 } }
+      made:rows(item)
+      local logits = tensor.from { { 0, math.log(3) }, { 0, 0 }, { 0, 0 },
+        { 0, 0 } }
+      local loss = made:loss(item, tensor.from(0), logits):item()
+      assert.is_near(2 / 4 * 0.25 * math.log(3) / (1 + 3), loss, 1e-6)
     end)
 
     it("changes nothing but the cost where no dropout is", function()
