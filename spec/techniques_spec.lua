@@ -41,8 +41,10 @@ describe("Techniques of training", function()
 
   describe("Focal loss", function()
     it("is learnt from in place of cross entropy", function()
-      local plain = fit { dropout = 0, epochs = 4 }
-      local focal = fit { dropout = 0, epochs = 4, focal_gamma = 2 }
+      local o = { dropout = 0, epochs = 8, learning_rate = 1e-3 }
+      local plain = fit(o)
+      o.focal_gamma = 2
+      local focal = fit(o)
       -- about (1 - 1/2)^2 of it, as long as nothing is known
       assert.is_true(focal[1] > 0.1 * plain[1] and focal[1] < 0.4 * plain[1])
       assert.is_true(focal[#focal] < 0.5 * focal[1])
