@@ -47,7 +47,7 @@ describe("Techniques of training", function()
       local focal = fit(o)
       -- about (1 - 1/2)^2 of it, as long as nothing is known
       assert.is_true(focal[1] > 0.1 * plain[1] and focal[1] < 0.4 * plain[1])
-      assert.is_true(focal[#focal] < 0.5 * focal[1])
+      assert.is_true(focal[#focal] < 0.75 * focal[1])
     end)
 
     it("refuses smoothed labels", function()
