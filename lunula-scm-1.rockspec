@@ -212,6 +212,7 @@ build = {
     ["lunula.train"] = "lua/lunula/train/init.lua",
     ["lunula.train.best"] = "lua/lunula/train/best.lua",
     ["lunula.train.descent"] = "lua/lunula/train/descent.lua",
+    ["lunula.train.distillation"] = "lua/lunula/train/distillation.lua",
     ["lunula.train.draw"] = "lua/lunula/train/draw.lua",
     ["lunula.train.focal"] = "lua/lunula/train/focal.lua",
     ["lunula.train.mixup"] = "lua/lunula/train/mixup.lua",

@@ -27,7 +27,7 @@ mixup.options = {
 function mixup.check(o)
   if o.mixup_alpha == 0 then return end
   for _, name in ipairs { "rdrop_alpha", "distillation_weight" } do
-    if o[name] and o[name] > 0 then
+    if o[name] > 0 then
       error(("train: mixup_alpha and %s: give one of them: mixed rows have no "
         .. "answer of their own"):format(name), 0)
     end
