@@ -34,7 +34,7 @@ local check = require "lunula.check"
 local techniques = {}
 
 -- in the order in which they are called
-local NAMES = { "focal", "mixup", "distillation", "rdrop" }
+local NAMES = { "focal", "mixup", "distillation", "rdrop", "averaging" }
 
 local function modules()
   local list = {}
