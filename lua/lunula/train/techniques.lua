@@ -34,7 +34,9 @@ local check = require "lunula.check"
 local techniques = {}
 
 -- in the order in which they are called
-local NAMES = { "focal", "mixup", "distillation", "rdrop", "averaging" }
+local NAMES = {
+  "focal", "augment", "mixup", "distillation", "rdrop", "averaging",
+}
 
 local function modules()
   local list = {}
