@@ -210,6 +210,7 @@ build = {
     ["lunula.tokenizer"] = "lua/lunula/tokenizer.lua",
     ["lunula.tokenizer.reader"] = "lua/lunula/tokenizer/reader.lua",
     ["lunula.train"] = "lua/lunula/train/init.lua",
+    ["lunula.train.adversarial"] = "lua/lunula/train/adversarial.lua",
     ["lunula.train.augment"] = "lua/lunula/train/augment.lua",
     ["lunula.train.averaging"] = "lua/lunula/train/averaging.lua",
     ["lunula.train.best"] = "lua/lunula/train/best.lua",

@@ -35,7 +35,8 @@ local techniques = {}
 
 -- in the order in which they are called
 local NAMES = {
-  "focal", "augment", "mixup", "distillation", "rdrop", "averaging",
+  "focal", "augment", "mixup", "distillation", "rdrop", "adversarial",
+  "averaging",
 }
 
 local function modules()
