@@ -34,7 +34,10 @@ local check = require "lunula.check"
 local techniques = {}
 
 -- in the order in which they are called
-local NAMES = { "rdrop" }
+local NAMES = {
+  "focal", "augment", "mixup", "distillation", "rdrop", "adversarial",
+  "averaging",
+}
 
 local function modules()
   local list = {}
