@@ -10,10 +10,10 @@
 --    print(lunula.evaluate(model, parts.test))
 --
 -- Its fields are modules, each loaded when it is first used: `baseline`,
--- `batches`, `checkpoint`, `classifier`, `core`, `data`, `embedder`,
+-- `batches`, `checkpoint`, `classifier`, `core`, `data`, `distil`, `embedder`,
 -- `encoder`, `evaluate`, `explain`, `hub`, `metrics`, `nn`, `optim`,
--- `pretrain`, `progress`, `quantize`, `schedule`, `search`, `split`, `tensor`,
--- `tokenizer`, `train`, `windows`.
+-- `pretrain`, `progress`, `quantize`, `schedule`, `search`, `self_train`,
+-- `split`, `tensor`, `tokenizer`, `train`, `windows`.
 -- @module lunula
 
 local lunula = {}
@@ -22,10 +22,10 @@ local lunula = {}
 lunula.version = "0.1.0"
 
 local FIELDS = {
-  "baseline", "batches", "checkpoint", "classifier", "core", "data",
+  "baseline", "batches", "checkpoint", "classifier", "core", "data", "distil",
   "embedder", "encoder", "evaluate", "explain", "hub", "metrics", "nn",
-  "optim", "pretrain", "progress", "quantize", "schedule", "search", "split",
-  "tensor", "tokenizer", "train", "windows",
+  "optim", "pretrain", "progress", "quantize", "schedule", "search",
+  "self_train", "split", "tensor", "tokenizer", "train", "windows",
 }
 
 local MODULE = {}

@@ -10,7 +10,7 @@ local cli = {}
 
 local DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
-local COMMANDS = { "fetch", "pretrain", "train", "evaluate",
+local COMMANDS = { "fetch", "pretrain", "train", "distil", "evaluate",
   "predict", "explain", "tokenize", "quantize", "bench" }
 
 local function is_command(name)

@@ -9,8 +9,11 @@ local guarded = require "lunula.cli.guarded"
 local json = require "lunula.cli.json"
 local labels = require "lunula.labels"
 local output = require "lunula.cli.output"
+local progress = require "lunula.progress"
 
 local system = core.system
+
+local TAUGHT = 0.5  -- the distillation_weight of a run with a teacher
 
 local train = {
   name = "train",
@@ -26,6 +29,9 @@ local train = {
     { name = "test", value = "F", what = "labelled texts to judge it by" },
     { name = "text", value = "COL", what = "column or field of the text" },
     { name = "label", value = "COL", what = "column or field of the label" },
+    { name = "teacher", value = "DIR|FILE.jsonl",
+      what = "learn from its answers too: a model, or what lunula predict "
+        .. "wrote" },
     { name = "output", value = "DIR", required = true,
       what = "where the model is saved" },
     { name = "epochs", type = "integer", value = "N", min = 1, default = 3,
@@ -79,6 +85,18 @@ local function read_sets(lunula, values)
   return sets
 end
 
+-- The rows with a teacher's scores, where there is one.
+local function taught(lunula, rows, teacher)
+  if not teacher then return rows end
+  if teacher:find "%.jsonl$" then return lunula.distil.read(rows, teacher) end
+  local bar = progress.new()
+  return bar:during(lunula.distil.scores,
+    lunula.classifier(fetch.model(teacher)), rows,
+    { on_progress = function(done, n)
+      bar:part(done, n, ("asking the teacher: %d of %d"):format(done, n))
+    end })
+end
+
 local function epoch_line(entry, epochs)
   local line = ("epoch %d/%d  train loss %.4f"):format(entry.epoch, epochs,
     entry.train_loss)
@@ -100,6 +118,7 @@ local function options_of(values, validation, bar)
     seed = values.seed, precision = values.precision,
     gradient_checkpointing = values.gradient_checkpointing,
     checkpoint = values.output,
+    distillation_weight = values.teacher and TAUGHT or nil,
     on_step = function(info) bar:step(info) end,
     on_epoch = function(entry)
       bar:clear()
@@ -164,6 +183,7 @@ function train.run(values)
   json.check_place(values.json)
   guarded.check_output(values.output)
   if values.threads then lunula.threads(values.threads) end
+  sets.train = taught(lunula, sets.train, values.teacher)
   local model = lunula.classifier(fetch.model(values.model), {
     labels = labels.of(sets.train), dropout = values.dropout,
     max_length = values.max_length, seed = values.seed })
