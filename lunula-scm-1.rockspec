@@ -107,6 +107,7 @@ build = {
         "src/tensor/map.c",
         "src/tensor/op_arith.c",
         "src/tensor/op_index.c",
+        "src/tensor/op_linear_loss.c",
         "src/tensor/op_loss.c",
         "src/tensor/op_matmul.c",
         "src/tensor/op_norm.c",

@@ -188,6 +188,22 @@ function nn.focal_loss(logits, classes, given)
   return -(hard * log_p * weights):sum() / weights:sum()
 end
 
+--- The mean cross entropy of a linear layer's outputs and classes, where there
+-- are many classes, as words: faster than both ops, and with a third of their
+-- memory, since logits become their gradient where they lie (after Wijmans et
+-- al. 2024, "Cut Your Losses in Large-Vocabulary Language Models",
+-- https://arxiv.org/abs/2411.09009, who keep none of them).
+-- @tparam tensor x [n, H]
+-- @tparam tensor weight [C, H]
+-- @tparam tensor bias [C]
+-- @tparam tensor|{int,...} classes [n], int32 or int64, counting from 0
+-- @treturn tensor one number; NaN of no rows
+-- @raise when shapes don't fit or a class is not in 0 .. C - 1
+-- @usage local loss = nn.linear_cross_entropy(x, words, bias, targets)
+function nn.linear_cross_entropy(x, weight, bias, classes)
+  return core.ops.linear_cross_entropy(x, weight, bias, class_tensor(classes))
+end
+
 --- The mean squared error.
 -- @function nn.mse
 -- @tparam tensor a

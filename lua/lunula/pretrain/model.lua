@@ -115,23 +115,29 @@ function Model:set_dropout(p)
   return self
 end
 
+-- What the decoder reads at some positions of a batch, [masked, hidden_size].
+local function transformed(self, batch)
+  local hidden = self.encoder:forward(batch).values:index(1, batch.positions)
+  return self.activation(self.dense:forward(hidden)):layer_norm(
+    self.head["transform.LayerNorm.weight"],
+    self.head["transform.LayerNorm.bias"], self.config.layer_norm_eps)
+end
+
 --- The logits of all tokens at some positions of a batch.
 -- @tparam table batch `ids`, `types` [tokens], `offsets` [sequences + 1], and
 --   `positions`, int32 [masked] from 0
 -- @treturn tensor float32 [masked, vocab_size]
 function Model:forward(batch)
-  local hidden = self.encoder:forward(batch).values:index(1, batch.positions)
-  local x = self.activation(self.dense:forward(hidden)):layer_norm(
-    self.head["transform.LayerNorm.weight"],
-    self.head["transform.LayerNorm.bias"], self.config.layer_norm_eps)
-  return x:matmul(self.words:transpose(1, 2)) + self.head.bias
+  return transformed(self, batch):matmul(self.words:transpose(1, 2))
+    + self.head.bias
 end
 
 --- The mean cross entropy of what is to be predicted.
 -- @tparam table batch as for `forward`, and `targets`, int32 [masked]
 -- @treturn tensor one number
 function Model:loss(batch)
-  return nn.cross_entropy(self:forward(batch), batch.targets)
+  return nn.linear_cross_entropy(transformed(self, batch), self.words,
+    self.head.bias, batch.targets)
 end
 
 --- The parameters, with the names of transformers' BertForMaskedLM.
