@@ -218,6 +218,7 @@ build = {
     ["lunula.train.distillation"] = "lua/lunula/train/distillation.lua",
     ["lunula.train.draw"] = "lua/lunula/train/draw.lua",
     ["lunula.train.focal"] = "lua/lunula/train/focal.lua",
+    ["lunula.train.mixout"] = "lua/lunula/train/mixout.lua",
     ["lunula.train.mixup"] = "lua/lunula/train/mixup.lua",
     ["lunula.train.objective"] = "lua/lunula/train/objective.lua",
     ["lunula.train.plan"] = "lua/lunula/train/plan.lua",

@@ -45,11 +45,6 @@ Averaging.__index = Averaging
 
 -- {======== the average ========
 
--- a += weight (b - a)
-local function move(a, b, weight)
-  a:copy(a + (b - a) * weight)
-end
-
 -- How far the average goes towards the weights.
 local function weight_of(self, step)
   if self.kind == "uniform" then return 1 / (self.count + 1) end
@@ -71,7 +66,7 @@ local function add(self, step)
   else
     local weight = weight_of(self, step)
     for i, p in ipairs(self.model:parameters()) do
-      move(self.average[i], p.tensor, weight)
+      self.average[i]:lerp_to(p.tensor, weight)
     end
   end
   self.count, self.last_step = self.count + 1, step
@@ -100,10 +95,18 @@ local function swap(self)
 end
 
 function Averaging:enter()
-  if self.average then grad.no_grad(swap, self) end
+  if not self.average then return end
+  grad.no_grad(swap, self)
+  self.swapped = true
 end
 
-Averaging.leave = Averaging.enter
+function Averaging:leave()
+  if not self.swapped then return end
+  grad.no_grad(swap, self)
+  self.swapped = false
+end
+
+Averaging.abandon = Averaging.leave
 
 function Averaging:finish()
   for i, average in ipairs(self.average or {}) do

@@ -277,6 +277,7 @@ return function(model, rows, given)
   local restore = prepare(model.encoder, o)
   model:train(true)
   local ok, why = pcall(fit, run)
+  if not ok then techniques.each(run, "abandon") end
   model:train(false)
   restore()
   run.best:forget()
