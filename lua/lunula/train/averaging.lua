@@ -27,14 +27,14 @@ local averaging = {}
 
 averaging.options = {
   { name = "averaging", type = "choice", choices = { "ema", "uniform" },
-    what = "judge and keep a mean of the weights on the way" },
+    what = "judge and keep a mean of the weights: ema or uniform" },
   { name = "averaging_decay", type = "number", least = 0, below = 1,
-    default = 0.999, what = "a step's, of ema; of use with averaging" },
+    default = 0.999, what = "a step's (0.999); of use with averaging ema" },
   { name = "averaging_every", type = "integer", least = 1, default = 10,
-    what = "steps between two that count; of use with averaging" },
-  { name = "averaging_start", type = "number", least = 0, most = 1,
-    what = "share of the steps before it (ema 0.1, uniform 0.5); of use with "
+    what = "steps from one that counts to the next (10); of use with "
       .. "averaging" },
+  { name = "averaging_start", type = "number", least = 0, most = 1,
+    what = "share of the steps before it (ema 0.1, uniform 0.5)" },
 }
 
 -- the part of the steps before the first that counts

@@ -2,7 +2,8 @@
 -- the others are scaled so that the mean stays (Lee, Cho & Kang 2020, "Mixout:
 -- Effective Regularization to Finetune Large-scale Pretrained Language Models",
 -- https://arxiv.org/abs/1909.11299). It is dropout that falls back to what was
--- pretrained and not to 0: the authors switch dropout off beside it.
+-- pretrained and not to 0: the authors take p of 0.7 to 0.9 and switch dropout
+-- off beside it.
 --
 -- As in the authors' code, matrices of linear layers are mixed, and neither
 -- biases, LayerNorm nor words. Of those, the encoder's layers: pooler and head
@@ -21,8 +22,7 @@ local mixout = {}
 
 mixout.options = {
   { name = "mixout", type = "number", least = 0, below = 1, default = 0,
-    what = "share of weights that are the pretrained ones in a step; the "
-      .. "paper's 0.7 to 0.9, with dropout 0" },
+    what = "share of weights that a step takes from before the training" },
 }
 
 --- @raise beside LoRA, whose weights are never those of the model
