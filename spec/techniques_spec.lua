@@ -60,9 +60,10 @@ describe("Techniques of training", function()
 
   it("learn together", function()
     for i, o in ipairs(TOGETHER) do
-      local options = { epochs = 16, learning_rate = 2e-3 }
-      for name, value in pairs(o) do options[name] = options[name] or value end
-      options.mixout, options.patience = 0.3, nil
+      local options = {}
+      for name, value in pairs(o) do options[name] = value end
+      options.epochs, options.learning_rate, options.patience = 24, 2e-3, nil
+      options.mixout, options.class_weights = 0.3, "balanced"
       local _, model = fit(options, taught)
       local accuracy = evaluate(model, fits.rows).accuracy
       assert.is_true(accuracy > 0.85, ("%d: %g"):format(i, accuracy))
