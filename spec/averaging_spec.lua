@@ -126,6 +126,17 @@ describe("Averaging weights", function()
     end
   end)
 
+  it("leaves the model its own weights when it can't be saved", function()
+    local model, file, last = fits.new_model(), os.tmpname(), nil
+    assert.is_false(pcall(train, model, fits.rows, {
+      batch_size = 8, averaging = "ema", averaging_every = 1,
+      validation = fits.rows, checkpoint = file .. "/no-folder",
+      on_step = function() last = weights(model) end,
+    }))
+    os.remove(file)
+    assert.are.same(last, weights(model))
+  end)
+
   it("goes on from its state", function()
     local function made_of(model)
       return averaging.new { model = model, plan = { steps = 3 }, options = {

@@ -1,3 +1,5 @@
+local core = require "lunula.core"
+local evaluate = require "lunula.evaluate"
 local fits = require "spec.support.fits"
 local rdrop = require "lunula.train.rdrop"
 local techniques = require "lunula.train.techniques"
@@ -17,6 +19,55 @@ describe("Techniques of training", function()
   it("refuse what is out of range", function()
     assert.has_error(function() fit { rdrop_alpha = -1 } end,
       "train: rdrop_alpha: expected a number of at least 0, got -1")
+  end)
+
+  local taught = {}
+  for i, row in ipairs(fits.rows) do
+    local p = row.label == "positive" and 0.9 or 0.2
+    taught[i] = { text = row.text, label = row.label,
+      scores = { positive = p, negative = 1 - p } }
+  end
+
+  -- all that there are, in two parts where one excludes another
+  local TOGETHER = {
+    { focal_gamma = 1, word_dropout = 0.2, word_swap = 0.2, rdrop_alpha = 1,
+      distillation_weight = 0.5, adversarial = "smart", averaging = "ema",
+      averaging_every = 2, mixout = 0.5, class_weights = "balanced",
+      schedule = "cosine", gradient_accumulation_steps = 2, batch_size = 4,
+      group_by_length = true },
+    { label_smoothing = 0.1, word_dropout = 0.2, mixup_alpha = 0.4,
+      adversarial = "fgm", averaging = "uniform", averaging_every = 1,
+      mixout = 0.9, class_weights = { positive = 2 }, schedule = "constant",
+      gradient_accumulation_steps = 3, batch_size = 3, dropout = 0.2 },
+  }
+
+  it("go together, to the same bits with the same seed, on any threads",
+  function()
+    local threads = core.threads()
+    for _, o in ipairs(TOGETHER) do
+      local found = {}
+      o.epochs, o.validation, o.patience = 2, fits.rows, 2
+      for _, n in ipairs { 1, 2, 2 } do
+        core.threads(n)
+        local losses, model, result = fit(o, taught)
+        found[#found + 1] = { losses, fits.weights(model), result.history }
+      end
+      assert.are.same(found[1], found[2])
+      assert.are.same(found[2], found[3])
+    end
+    core.threads(threads)
+  end)
+
+  it("learn together", function()
+    for i, o in ipairs(TOGETHER) do
+      local options = {}
+      for name, value in pairs(o) do options[name] = value end
+      options.epochs, options.learning_rate, options.patience = 24, 2e-3, nil
+      options.mixout, options.class_weights = 0.3, "balanced"
+      local _, model = fit(options, taught)
+      local accuracy = evaluate(model, fits.rows).accuracy
+      assert.is_true(accuracy > 0.85, ("%d: %g"):format(i, accuracy))
+    end
   end)
 
   describe("Focal loss", function()

@@ -12,8 +12,8 @@
 -- Its fields are modules, each loaded when it is first used: `baseline`,
 -- `batches`, `checkpoint`, `classifier`, `core`, `data`, `distil`, `embedder`,
 -- `encoder`, `evaluate`, `explain`, `hub`, `metrics`, `nn`, `optim`,
--- `pretrain`, `progress`, `quantize`, `schedule`, `search`, `self_train`,
--- `split`, `tensor`, `tokenizer`, `train`, `windows`.
+-- `pretrain`, `progress`, `quantize`, `recipes`, `schedule`, `search`,
+-- `self_train`, `split`, `tensor`, `tokenizer`, `train`, `windows`.
 -- @module lunula
 
 local lunula = {}
@@ -24,7 +24,7 @@ lunula.version = "0.1.0"
 local FIELDS = {
   "baseline", "batches", "checkpoint", "classifier", "core", "data", "distil",
   "embedder", "encoder", "evaluate", "explain", "hub", "metrics", "nn",
-  "optim", "pretrain", "progress", "quantize", "schedule", "search",
+  "optim", "pretrain", "progress", "quantize", "recipes", "schedule", "search",
   "self_train", "split", "tensor", "tokenizer", "train", "windows",
 }
 

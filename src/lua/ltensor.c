@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "lstate.h"
+#include "../tensor/checksum.h"
 #include "../tensor/row_gradient.h"
 
 
@@ -527,6 +528,18 @@ static int m_lerp_to(lua_State *L) {
   return 1;
 }
 
+
+/* 16 hexadecimal digits of what it holds */
+static int m_checksum(lua_State *L) {
+  uint64_t sum;
+  char text[17];
+  if (!tensor_checksum(ltensor_check(L, 1), &sum))
+    return luaL_error(L, "checksum: no memory");
+  snprintf(text, sizeof text, "%016" PRIx64, sum);
+  lua_pushstring(L, text);
+  return 1;
+}
+
 /* }======== */
 
 
@@ -559,6 +572,7 @@ static const luaL_Reg meth[] = {
   {"detach", m_detach},
   {"copy", m_copy},
   {"lerp_to", m_lerp_to},
+  {"checksum", m_checksum},
   {NULL, NULL}
 };
 

@@ -14,10 +14,11 @@ local function saved_model(folder)
   return id
 end
 
-local function explain_interruption(folder, before)
+local function explain_interruption(folder, before, hint)
   local saved = saved_model(folder)
   if saved and saved ~= before then
-    error("interrupted; the last checkpoint stays in " .. folder, 0)
+    error(("interrupted; the last checkpoint stays in %s%s"):format(folder,
+      hint or ""), 0)
   end
   error("interrupted before there was a checkpoint", 0)
 end
@@ -35,15 +36,18 @@ end
 --- Calls a function with a bar.
 -- @string folder that it saves to
 -- @func f called with a bar, to show its progress
+-- @string[opt] hint what follows the folder's name after Ctrl-C
 -- @return what f returns
 -- @raise what f raises; after Ctrl-C, what there is in the folder
-function guarded.run(folder, f)
+function guarded.run(folder, f, hint)
   local bar, before = progress.new(), saved_model(folder)
   system.catch_interrupt(true)
   local ok, result, more = pcall(bar.during, bar, f, bar)
   system.catch_interrupt(false)
   if ok then return result, more end
-  if result == "interrupted" then explain_interruption(folder, before) end
+  if result == "interrupted" then
+    explain_interruption(folder, before, hint)
+  end
   error(result, 0)
 end
 

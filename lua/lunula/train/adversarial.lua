@@ -31,11 +31,11 @@ local adversarial = {}
 
 adversarial.options = {
   { name = "adversarial", type = "choice", choices = { "fgm", "smart" },
-    what = "learn from texts with noise on their words" },
+    what = "noise on the words: fgm or smart" },
   { name = "adversarial_epsilon", type = "number", above = 0, default = 0.1,
-    what = "the noise's length in that of the words; of use with adversarial" },
+    what = "its length in that of the words (0.1); of use with adversarial" },
   { name = "adversarial_weight", type = "number", above = 0, default = 1,
-    what = "what its loss counts; of use with adversarial" },
+    what = "of the loss that it adds (1); of use with adversarial" },
 }
 
 -- SMART's first noise, in the length of the last

@@ -27,14 +27,14 @@ local averaging = {}
 
 averaging.options = {
   { name = "averaging", type = "choice", choices = { "ema", "uniform" },
-    what = "judge and keep a mean of the weights on the way" },
+    what = "judge and keep a mean of the weights: ema or uniform" },
   { name = "averaging_decay", type = "number", least = 0, below = 1,
-    default = 0.999, what = "a step's, of ema; of use with averaging" },
+    default = 0.999, what = "a step's (0.999); of use with averaging ema" },
   { name = "averaging_every", type = "integer", least = 1, default = 10,
-    what = "steps between two that count; of use with averaging" },
-  { name = "averaging_start", type = "number", least = 0, most = 1,
-    what = "share of the steps before it (ema 0.1, uniform 0.5); of use with "
+    what = "steps from one that counts to the next (10); of use with "
       .. "averaging" },
+  { name = "averaging_start", type = "number", least = 0, most = 1,
+    what = "share of the steps before it (ema 0.1, uniform 0.5)" },
 }
 
 -- the part of the steps before the first that counts
@@ -44,11 +44,6 @@ local Averaging = {}
 Averaging.__index = Averaging
 
 -- {======== the average ========
-
--- a += weight (b - a)
-local function move(a, b, weight)
-  a:copy(a + (b - a) * weight)
-end
 
 -- How far the average goes towards the weights.
 local function weight_of(self, step)
@@ -71,7 +66,7 @@ local function add(self, step)
   else
     local weight = weight_of(self, step)
     for i, p in ipairs(self.model:parameters()) do
-      move(self.average[i], p.tensor, weight)
+      self.average[i]:lerp_to(p.tensor, weight)
     end
   end
   self.count, self.last_step = self.count + 1, step
@@ -100,10 +95,18 @@ local function swap(self)
 end
 
 function Averaging:enter()
-  if self.average then grad.no_grad(swap, self) end
+  if not self.average then return end
+  grad.no_grad(swap, self)
+  self.swapped = true
 end
 
-Averaging.leave = Averaging.enter
+function Averaging:leave()
+  if not self.swapped then return end
+  grad.no_grad(swap, self)
+  self.swapped = false
+end
+
+Averaging.abandon = Averaging.leave
 
 function Averaging:finish()
   for i, average in ipairs(self.average or {}) do

@@ -18,9 +18,10 @@ local distillation = {}
 
 distillation.options = {
   { name = "distillation_weight", type = "number", least = 0, most = 1,
-    default = 0, what = "how much a teacher's scores count beside the labels" },
+    default = 0, what = "share of a teacher's scores in the loss" },
   { name = "distillation_temperature", type = "number", above = 0,
-    default = 2, what = "softens the scores; of use with distillation_weight" },
+    default = 2,
+    what = "softens the scores (2); of use with distillation_weight" },
 }
 
 -- what probabilities may be away from a sum of 1

@@ -25,8 +25,12 @@
 --     keep(), restore()       when these weights are the best; to have them
 --                             back
 --     finish(run)             after the last step, before the best come back
+--     abandon()               after an error, wherever it was: gives the model
+--                             the weights that the optimizer moved
 --     state(), load_state(t)  what a run that is resumed needs: a table of
 --                             tensors by name
+--
+-- A field of such an object must not have the name of one of these methods.
 -- @module lunula.train.techniques
 
 local check = require "lunula.check"
@@ -36,7 +40,7 @@ local techniques = {}
 -- in the order in which they are called
 local NAMES = {
   "focal", "augment", "mixup", "distillation", "rdrop", "adversarial",
-  "averaging",
+  "averaging", "mixout",
 }
 
 local function modules()
