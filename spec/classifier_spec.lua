@@ -1,6 +1,8 @@
 local checkpoint = require "lunula.checkpoint"
 local classifier = require "lunula.classifier"
 local nn = require "lunula.nn"
+local quantize = require "lunula.quantize"
+local share = require "lunula.share"
 local tiny = require "spec.support.tiny"
 
 local LABELS = { "negative", "positive" }
@@ -82,6 +84,40 @@ describe("A classifier", function()
     assert.are.equal(0.3, again.encoder.hidden_dropout)
     assert.are.equal(0.3, again.dropout.p)
     assert.are.same(mean:predict("good"), again:predict("good"))
+  end)
+
+  it("keeps causal attention in the folder, and pools the mean", function()
+    local causal = classifier(encoder_dir,
+      { labels = LABELS, attention = "causal" })
+    local folder = saved(causal, "causal")
+    assert.are.equal("mean", causal.pooling)
+    assert.is_true(checkpoint.read(folder).config.is_decoder)
+    local again = classifier(folder)
+    assert.are.equal("mean", again.pooling)
+    assert.are.same(causal:predict("a good film"),
+      again:predict("a good film"))
+    local other = classifier(folder, { attention = "bidirectional" })
+    assert.are_not.same(causal:predict("a good film"),
+      other:predict("a good film"))
+    assert.is_false(checkpoint.read(saved(other, "causal")).config.is_decoder)
+  end)
+
+  it("with causal attention is explained, shared, submitted and quantized",
+  function()
+    local causal = classifier(encoder_dir,
+      { labels = LABELS, attention = "causal" })
+    local text = "the plot is dull, the film is good."
+    local wanted = causal:predict(text)
+    assert.are.same(wanted, causal:submit(text):result())
+    assert.are.same(wanted, share.open(causal:share()):predict(text))
+    local found = causal:explain(text)
+    assert.is_near(wanted.score, found.score, 1e-5)
+    assert.is_true(math.abs(found.completeness) < 0.01)
+    quantize(causal, dir .. "/int8")
+    local small = classifier(dir .. "/int8")
+    assert.is_true(small.config.is_decoder)
+    assert.is_near(wanted.scores.positive,
+      small:predict(text).scores.positive, 0.02)
   end)
 
   it("reads as much of a text as it was trained to, once it is saved",
@@ -189,6 +225,14 @@ describe("A classifier", function()
     it("options out of range", function()
       refuses("classifier: pooling: expected one of first, mean, pooler, "
         .. "got 'max'", encoder_dir, { labels = LABELS, pooling = "max" })
+      refuses("classifier: attention: expected one of bidirectional, causal, "
+        .. "got 'left'", encoder_dir, { labels = LABELS, attention = "left" })
+      for _, pooling in ipairs { "first", "pooler" } do
+        refuses(("classifier: pooling '%s' reads the first token, which sees "
+          .. "no other with causal attention; use 'mean'"):format(pooling),
+          encoder_dir, { labels = LABELS, attention = "causal",
+          pooling = pooling })
+      end
       refuses("max_length of this model: expected an integer from 2 to 128, "
         .. "got 129", encoder_dir, { labels = LABELS, max_length = 129 })
       refuses("dropout: expected a number of at least 0 and below 1, got 1",

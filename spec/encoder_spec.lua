@@ -12,10 +12,12 @@ local FIXTURES = "spec/fixtures/encoder/"
 local load_fixture, batch_of = reference.load, reference.batch
 local largest = reference.largest
 
-local function tiny(seed)
-  return encoder.new({ hidden_size = 8, num_hidden_layers = 2,
+local function tiny(seed, changes)
+  local config = { hidden_size = 8, num_hidden_layers = 2,
     num_attention_heads = 2, intermediate_size = 16, vocab_size = 30,
-    max_position_embeddings = 12 }, { seed = seed or 1 })
+    max_position_embeddings = 12 }
+  for name, value in pairs(changes or {}) do config[name] = value end
+  return encoder.new(config, { seed = seed or 1 })
 end
 
 local function batch(...)
@@ -60,7 +62,7 @@ local function same_with_any_threads(f)
 end
 
 describe("the encoder beside PyTorch", function()
-  for _, name in ipairs { "odd", "tanh", "relu", "whole" } do
+  for _, name in ipairs { "odd", "tanh", "relu", "whole", "causal" } do
     it("gives the same output (" .. name .. ")", function()
       local model, expected = load_fixture(name)
       local hidden = model:forward(batch_of(expected))
@@ -167,6 +169,7 @@ describe("the encoder", function()
   it("gives the same bits with 1, 2, 3 and 7 threads", function()
     same_with_any_threads(function() return bits("odd", "fp32", false) end)
     same_with_any_threads(function() return bits("whole", "fp32", false) end)
+    same_with_any_threads(function() return bits("causal", "fp32", false) end)
   end)
 
   it("gives frozen parameters no gradient and the others the same", function()
@@ -280,6 +283,53 @@ describe("the encoder", function()
   end)
 end)
 
+describe("causal attention", function()
+  local LONG = { max_position_embeddings = 200, is_decoder = true }
+
+  local function ids(n)
+    local list = {}
+    for i = 1, n do list[i] = i * 7 % 30 end
+    return list
+  end
+
+  it("gives a token the same bits whatever comes after it", function()
+    local model = tiny(1, LONG)
+    local all = model:forward(batch(ids(150))).values
+    for _, n in ipairs { 1, 5, 63, 64, 65, 128, 149 } do
+      local alone = model:forward(batch(ids(n))).values
+      local off = largest(all:slice(1, 1, n) - alone)
+      assert.is_true(off < 1e-5, n .. " are off by " .. off)
+    end
+    local same = ids(150)
+    same[101] = same[101] + 1
+    local other = model:forward(batch(same)).values
+    assert.are.same(all:slice(1, 1, 100):totable(),
+      other:slice(1, 1, 100):totable())
+    assert.is_true(largest(all:slice(1, 102, 102)
+      - other:slice(1, 102, 102)) > 0)
+  end)
+
+  it("drops in the backward what it dropped in the forward", function()
+    local model = tiny(1, LONG):train()
+    model.hidden_dropout, model.attention_dropout = 0.3, 0.3
+    local texts, weight = batch(ids(70)), tensor.normal({ 70, 8 })
+    local words = model:embed(texts):detach():requires_grad(true)
+    local function loss(given)
+      return (model:seed(5):forward(texts, { inputs_embeds = given }).values
+        * weight):sum()
+    end
+    loss(words):backward()
+    local direction = words:grad():detach()
+    local slope = (direction * direction):sum():item()
+    local step = direction * (1e-3 / slope ^ 0.5)
+    local up = no_grad(loss, (words + step):detach()):item()
+    local down = no_grad(loss, (words - step):detach()):item()
+    local measured = (up - down) / (2e-3 / slope ^ 0.5)
+    assert.is_true(math.abs(measured - slope) < 0.02 * slope,
+      ("slope %g, measured %g"):format(slope, measured))
+  end)
+end)
+
 describe("going back through the encoder", function()
   local changed = "backward: a tensor that 'encoder' kept was written in "
     .. "place after forward"
@@ -329,8 +379,10 @@ end)
 describe("gradient checkpointing", function()
   it("changes no bit", function()
     for _, precision in ipairs { "fp32", "bf16" } do
-      assert.are.same(bits("whole", precision, false),
-        bits("whole", precision, true))
+      for _, name in ipairs { "whole", "causal" } do
+        assert.are.same(bits(name, precision, false),
+          bits(name, precision, true))
+      end
     end
   end)
 
@@ -343,8 +395,8 @@ describe("gradient checkpointing", function()
 end)
 
 describe("the encoder in bfloat16", function()
-  local function outputs(precision)
-    local model, expected = load_fixture "odd"
+  local function outputs(precision, name)
+    local model, expected = load_fixture(name)
     model:set_precision(precision):train():seed(3)
     model.hidden_dropout, model.attention_dropout = 0.1, 0.1
     local hidden = model:forward(batch_of(expected)).values
@@ -356,19 +408,21 @@ describe("the encoder in bfloat16", function()
     return hidden, gradients
   end
 
-  it("is close to float32, and not the same", function()
-    local exact, exact_gradients = outputs "fp32"
-    local rounded, rounded_gradients = outputs "bf16"
-    local off = largest(rounded - exact)
-    assert.is_true(0 < off and off < 0.1 * largest(exact), "off by " .. off)
-    local top = 0
-    for _, g in pairs(exact_gradients) do top = math.max(top, largest(g)) end
-    for name, g in pairs(exact_gradients) do
-      local scale = math.max(largest(g), 0.1 * top)
-      local error = largest(rounded_gradients[name] - g) / scale
-      assert.is_true(error < 0.2, name .. " is off by " .. error)
-    end
-  end)
+  for _, fixture in ipairs { "odd", "causal" } do
+    it("is close to float32, and not the same: " .. fixture, function()
+      local exact, exact_gradients = outputs("fp32", fixture)
+      local rounded, rounded_gradients = outputs("bf16", fixture)
+      local off = largest(rounded - exact)
+      assert.is_true(0 < off and off < 0.1 * largest(exact), "off by " .. off)
+      local top = 0
+      for _, g in pairs(exact_gradients) do top = math.max(top, largest(g)) end
+      for name, g in pairs(exact_gradients) do
+        local scale = math.max(largest(g), 0.1 * top)
+        local error = largest(rounded_gradients[name] - g) / scale
+        assert.is_true(error < 0.2, name .. " is off by " .. error)
+      end
+    end)
+  end
 
   it("gives the same bits with 1, 2, 3 and 7 threads", function()
     same_with_any_threads(function() return bits("odd", "bf16", false) end)
@@ -462,8 +516,10 @@ describe("a config", function()
     assert.has_error(new { position_embedding_type = "relative_key" },
       "config: position_embedding_type: only absolute is supported, "
       .. "got relative_key")
-    assert.has_error(new { is_decoder = true },
-      "config: is_decoder: only false is supported, got true")
+    assert.has_error(new { is_decoder = "yes" },
+      "config: is_decoder: expected true or false, got yes")
+    assert.has_error(new { add_cross_attention = true },
+      "config: add_cross_attention: only false is supported, got true")
     assert.has_error(new { hidden_act = "swish" }, "config: hidden_act: "
       .. "expected gelu, gelu_new, gelu_pytorch_tanh or relu, got swish")
   end)

@@ -32,9 +32,14 @@ local DEFAULTS = {
 local ONLY = {
   model_type = "bert",
   position_embedding_type = "absolute",
-  is_decoder = false,
   add_cross_attention = false,
 }
+
+local function copied(from)
+  local copy = {}
+  for name, value in pairs(from) do copy[name] = value end
+  return copy
+end
 
 local function check_supported(config, where)
   for name, supported in pairs(ONLY) do
@@ -47,8 +52,7 @@ local function check_supported(config, where)
 end
 
 local function with_defaults(config)
-  local full = {}
-  for name, value in pairs(DEFAULTS) do full[name] = value end
+  local full = copied(DEFAULTS)
   for name, value in pairs(config) do
     if value ~= json.null then full[name] = value end
   end
@@ -121,7 +125,8 @@ local POOLER_PURPOSE = 1000000
 --- A new encoder with random weights.
 -- @tparam table config with the names of transformers' BertConfig:
 -- `hidden_size`, `num_hidden_layers`, `num_attention_heads`,
--- `intermediate_size`, `vocab_size`; others have BertConfig's defaults
+-- `intermediate_size`, `vocab_size`; others have BertConfig's defaults.
+-- `is_decoder` makes attention causal: no token sees a later one
 -- @tparam[opt] table opts
 -- @int[opt=0] opts.seed of the weights
 -- @treturn encoder
@@ -183,6 +188,30 @@ local function take_pooler(self, tensors, where, seed)
     local own = self.pooler[name]
     placed(where .. ": pooler.dense." .. name, own.copy, own, saved)
   end
+end
+
+local ATTENTIONS = { bidirectional = true, causal = true }
+
+--- What `checkpoint.read` gave, with another attention.
+-- Causal, a token sees itself and those before it, and no later one. The
+-- config says so as transformers' does: `is_decoder`. Weights that were trained
+-- one way are simply used the other way.
+-- @tparam table saved
+-- @tparam table given
+-- @string[opt] given.attention "bidirectional" or "causal"; as it is when not
+--   given
+-- @treturn table itself, or a copy with another config
+-- @raise when `attention` is neither
+function encoder.changed(saved, given)
+  local o = options.check(given, { attention = options.none },
+    "encoder.changed")
+  if o.attention == nil then return saved end
+  check.choice(o.attention, "classifier: attention", ATTENTIONS)
+  local config = copied(saved.config)
+  config.is_decoder = o.attention == "causal"
+  local changed = copied(saved)
+  changed.config = config
+  return changed
 end
 
 --- An encoder from what `checkpoint.read` gave.

@@ -107,11 +107,13 @@ static ActivateJob activate_job(const LayerCall *c, const Matrix *out,
 
 static Attention attention_of(const LayerCall *c) {
   const Batch *b = c->batch;
-  return (Attention){ b->tokens, b->sequences, b->longest, b->offsets,
-                      c->config->hidden_size,
-                      c->config->num_attention_heads, c->kept->qkv,
-                      c->kept->lse, c->dropout.attention,
-                      c->scratch->lanes, c->scratch->attention, NULL };
+  return (Attention){
+    .tokens = b->tokens, .sequences = b->sequences, .longest = b->longest,
+    .offsets = b->offsets, .hidden = c->config->hidden_size,
+    .heads = c->config->num_attention_heads, .causal = c->config->causal,
+    .qkv = c->kept->qkv, .lse = c->kept->lse,
+    .dropout = c->dropout.attention, .lanes = c->scratch->lanes,
+    .scratch = c->scratch->attention };
 }
 
 

@@ -166,8 +166,9 @@ static void attend(const Run *r, const float *first) {
   Attention a = {
     .tokens = b->tokens, .sequences = b->sequences, .longest = b->longest,
     .offsets = b->offsets, .hidden = c->hidden_size,
-    .heads = c->num_attention_heads, .qkv = r->lane->qkv,
-    .lanes = r->lane->lanes, .scratch = r->lane->attention, .first = first };
+    .heads = c->num_attention_heads, .causal = c->causal,
+    .qkv = r->lane->qkv, .lanes = r->lane->lanes,
+    .scratch = r->lane->attention, .first = first };
   attention_forward(&a, r->lane->context);
 }
 
