@@ -26,6 +26,7 @@ local none = options.none
 local KNOWN = {
   labels = none, pooling = none, dropout = none, max_length = none, seed = 0,
   precision = none, queue_capacity = 64, attention = none,
+  adapter_size = none,
 }
 
 -- tokens read of a text where neither the caller nor the folder says: enough
@@ -222,6 +223,9 @@ end
 -- @string[opt] given.attention "bidirectional", or "causal": a token sees none
 --   that is behind it, `is_decoder` in the folder's config. That of the folder
 --   when not given
+-- @int[opt] given.adapter_size of adapters behind each half of each layer (see
+--   `encoder.changed`), made where the folder has none; transformers does not
+--   know them, and loads the rest. Those of the folder when not given
 -- @number[opt] given.dropout of hidden states, attention and the pooled
 --   vector; the folder's config's when not given, 0.1 in most
 -- @int[opt] given.max_length most tokens of a text; what the folder's model
@@ -253,7 +257,8 @@ end
 -- @raise as `classifier`
 function Classifier.from(saved, given)
   local o = options.check(given, KNOWN, "classifier")
-  saved = encoder.changed(saved, { attention = o.attention })
+  saved = encoder.changed(saved, { attention = o.attention,
+    adapter_size = o.adapter_size, seed = o.seed })
   local self = setmetatable({
     saved = saved, given = o, config = config_of_folder(saved),
     tokenizer = tokenizer.from(saved),
