@@ -97,6 +97,35 @@ describe("The model that answers", function()
     tiny.remove(dir)
   end)
 
+  it("gives what the model that learns gives, with adapters", function()
+    for _, case in ipairs { { WHOLE, 64, "pooler" }, { WHOLE, 20, "mean" },
+        { ODD, 7, "first" }, { ODD, 41, "mean" } } do
+      local plain, dir = temporary_model({ pooling = case[3] }, case[1])
+      local model = classifier(dir .. "/encoder", { labels = LABELS, seed = 3,
+        pooling = case[3], adapter_size = case[2] })
+      assert.is_true(worst(logits_of(plain, TEXTS, "logits"),
+        logits_of(model, TEXTS, "logits")) < 1e-3)
+      for i, p in ipairs(model:parameters()) do
+        if p.name:find "adapter" then
+          p.tensor:copy(core.ops.normal(p.tensor:shape(), 0, 0.2, 4, i))
+        end
+      end
+      model:save(dir .. "/model")
+      local wanted = logits_of(model, TEXTS, "forward")
+      assert.is_true(worst(logits_of(plain, TEXTS, "logits"), wanted) > 0.1)
+      for precision, most in pairs { fp32 = FP32, bf16 = BF16,
+          int8 = INT8 } do
+        -- these adapters make logits several times as large
+        local loaded = classifier(dir .. "/model", { precision = precision })
+        assert.is_true(worst(wanted, logits_of(loaded, TEXTS, "logits"))
+          <= 2 * most, precision)
+        assert.is_true(worst(wanted, logits_of(loaded, TEXTS, "forward"))
+          <= FP32)
+      end
+      tiny.remove(dir)
+    end
+  end)
+
   it("has another precision when told, and shows it", function()
     local model, dir = temporary_model({ precision = "int8" }, WHOLE)
     assert.are.equal("int8", model.precision)
@@ -113,7 +142,8 @@ describe("The model that answers", function()
   it("answers the same for a text alone and among others, on any threads",
     function()
       for _, precision in ipairs { "bf16", "int8" } do
-        local model, dir = temporary_model({ precision = precision }, WHOLE)
+        local model, dir = temporary_model({ precision = precision,
+          adapter_size = 20 }, WHOLE)
         local engine = model:model()
         local all = model.tokenizer:encode(TEXTS, { max_length = 100 })
         local together
