@@ -3,6 +3,7 @@ local encoder = require "lunula.encoder"
 local file = require "spec.support.file"
 local json = require "lunula.json"
 local no_grad = require "lunula.grad".no_grad
+local optim = require "lunula.optim"
 local reference = require "spec.support.reference"
 local safetensors = require "lunula.safetensors"
 local tensor = require "lunula.tensor"
@@ -218,7 +219,8 @@ describe("the encoder", function()
       for _, pattern in ipairs {
         "query%.weight", "value%.weight", "value", "%d%.output%.dense%.weight",
         "attention%.output%.dense%.weight", "intermediate%.dense%.weight",
-        "intermediate%.dense%.bias", "LayerNorm",
+        "intermediate%.dense%.bias", "LayerNorm", "1%.attention%.output",
+        "0%.output%.dense", "1%.intermediate", "1%.attention%.self%.key",
       } do
         for _, some in ipairs {
           function(name) return name:find(pattern) ~= nil end,
@@ -231,6 +233,49 @@ describe("the encoder", function()
           assert.are.same(wanted, gradients(precision, false, some), pattern)
           assert.are.same(wanted, gradients(precision, true, some), pattern)
         end
+      end
+    end
+  end)
+
+  it("records nothing when nothing in it learns", function()
+    local model, texts = tiny(), batch({ 1, 2, 3 })
+    assert.is_true(model:forward(texts).values:requires_grad())
+    for _, p in ipairs(model:parameters()) do p.tensor:requires_grad(false) end
+    assert.is_false(model:forward(texts).values:requires_grad())
+    local head = tensor.ones({ 8 }):requires_grad(true)
+    model:forward(texts):pool("mean"):matmul(head):sum():backward()
+    assert.is_not_nil(head:grad())
+    assert.are.same({}, gradients_of(model))
+  end)
+
+  -- what was frozen may be packed, and words may be steps behind
+  it("learns and stops to learn from step to step", function()
+    local WHOLE = { hidden_size = 64, intermediate_size = 128 }
+    for _, precision in ipairs { "fp32", "bf16" } do
+      local model = tiny(1, WHOLE):set_precision(precision)
+      local optimizer = optim.adamw(model, { learning_rate = 1e-2 })
+      local patterns = { "layer%.1", "layer", ".", "layer%.1", "embeddings",
+        ".", "bias" }
+      for i, pattern in ipairs(patterns) do
+        local texts, before = batch({ i, 2, 3 }, { 4, 5 + i }), {}
+        for _, p in ipairs(model:parameters()) do
+          p.tensor:requires_grad(p.name:find(pattern) ~= nil)
+          before[p.name] = p.tensor:totable()
+        end
+        local hidden = model:forward(texts).values
+        hidden:slice(2, 1, 20):sum():backward()
+        optimizer:step()
+        local fresh = tiny(2, WHOLE):set_precision(precision)
+        for k, p in ipairs(model:parameters()) do
+          if not p.name:find(pattern) then
+            assert.are.same(before[p.name], p.tensor:totable(), p.name)
+          elseif not p.name:find "pooler" then
+            assert.are_not.same(before[p.name], p.tensor:totable(), p.name)
+          end
+          fresh:parameters()[k].tensor:copy(p.tensor)
+        end
+        assert.are.same(no_grad(fresh.forward, fresh, texts).values:totable(),
+          no_grad(model.forward, model, texts).values:totable())
       end
     end
   end)

@@ -225,8 +225,9 @@ static bool feed_forward_back(const LayerCall *c, float *dx) {
 }
 
 
-/* the gradients of Q, K and V, from that of h; dx becomes the residual's */
-static bool context_back(const LayerCall *c, float *dx) {
+/* the gradients of Q, K and V, where `on` says that anything wants them, from
+   that of h; dx becomes the residual's */
+static bool context_back(const LayerCall *c, float *dx, bool on) {
   const Layer *l = c->layer;
   const LayerKept *k = c->kept;
   const LayerScratch *s = c->scratch;
@@ -240,6 +241,7 @@ static bool context_back(const LayerCall *c, float *dx) {
   if (!end_back(c, &end, dx, &dy)) return false;
   matrix_round_all(&context);
   if (!linear_back(&l->attention_output, a, &dy, &context)) return false;
+  if (!on) return true;
   linear_back_input(&l->attention_output, a, dcontext, false, &dy, NULL);
   Attention attention = attention_of(c);
   attention_back(&attention, dcontext, s->dqkv);
@@ -280,10 +282,21 @@ static bool qkv_back(const LayerCall *c, float *dx, const Matrix *x,
 }
 
 
+/* does Q, K or V learn? */
+static bool qkv_wants(const Layer *l) {
+  for (int i = 0; i < QKV; i++)
+    if (l->part[i].weight->requires_grad || l->part[i].bias->requires_grad)
+      return true;
+  return false;
+}
+
+
 bool layer_back(const LayerCall *c, float *dx, InputAgain again, void *ctx,
                 bool below) {
   const Layer *l = c->layer;
-  if (!feed_forward_back(c, dx) || !context_back(c, dx)) return false;
+  bool on = below || qkv_wants(l);
+  if (!feed_forward_back(c, dx) || !context_back(c, dx, on)) return false;
+  if (!on) return true;
   int i = 0;  /* the first that learns */
   while (i < QKV && !l->part[i].weight->requires_grad) i++;
   Matrix x = input_for(c, &l->part[i < QKV ? i : 0], c->scratch->y,

@@ -256,6 +256,11 @@ static bool wants(const Tensor *t) {
 }
 
 
+static bool learns(const Tensor *t) {
+  return t->requires_grad && tensor_has_gradient(t);
+}
+
+
 static bool any(Tensor *const *t, int n, Question is_so) {
   for (int i = 0; i < n; i++)
     if (is_so(t[i])) return true;
@@ -302,11 +307,10 @@ bool parameters_pack(Parameters *p, Precision precision, bool recorded,
   *all = true;
   for (int64_t i = 0; i < p->layers; i++) {
     Layer *l = &p->layer[i];
-    bool learns = any_of_layer(l, tensor_has_gradient) ||
-                  (recorded && layer_wants(l));
-    if (learns) unpack(l);
+    bool changes = any_of_layer(l, learns) || (recorded && layer_wants(l));
+    if (changes) unpack(l);
     else if (!pack(l, precision)) return false;
-    *all = *all && !learns;
+    *all = *all && !changes;
   }
   return true;
 }
