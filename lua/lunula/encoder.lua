@@ -120,7 +120,7 @@ local ADAPTER_PURPOSE = 3000000
 local ADAPTER_STD = 1e-3
 
 local function is_adapter(name)
-  return name:find ".adapter." ~= nil
+  return name:find "%.adapter%." ~= nil
 end
 
 -- a stream for each parameter: adapters' are apart, so that others begin the
