@@ -190,6 +190,7 @@ build = {
     ["lunula.json"] = "lua/lunula/json.lua",
     ["lunula.labels"] = "lua/lunula/labels.lua",
     ["lunula.metrics"] = "lua/lunula/metrics/init.lua",
+    ["lunula.metrics.bootstrap"] = "lua/lunula/metrics/bootstrap.lua",
     ["lunula.metrics.layout"] = "lua/lunula/metrics/layout.lua",
     ["lunula.nn"] = "lua/lunula/nn.lua",
     ["lunula.optim"] = "lua/lunula/optim.lua",
