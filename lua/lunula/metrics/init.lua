@@ -1,9 +1,12 @@
---- How well predicted labels agree with the right ones.
--- Everything is computed from the confusion matrix, as scikit-learn computes
--- it; where a ratio has nothing to divide by, it is 0.
+--- How well predicted labels agree with the right ones, and how honest their
+-- probabilities are.
+-- A report is computed from the confusion matrix, as scikit-learn computes it;
+-- where a ratio has nothing to divide by, it is 0.
 -- @module lunula.metrics
 
+local calibration = require "lunula.metrics.calibration"
 local layout = require "lunula.metrics.layout"
+local selective = require "lunula.metrics.selective"
 
 local metrics = {}
 
@@ -169,6 +172,15 @@ function metrics.report(gold, predicted, labels)
   fill_scores(report, counts)
   return report
 end
+
+--- See `lunula.metrics.calibration`.
+metrics.confidence = calibration.confidence
+metrics.brier = calibration.brier
+metrics.calibration = calibration.error
+
+--- See `lunula.metrics.selective`.
+metrics.selective = selective.points
+metrics.aurc = selective.aurc
 
 --- A report as text for a terminal: a table of the labels' scores, and the
 -- confusion matrix where it fits into 80 columns, or else the most frequent
