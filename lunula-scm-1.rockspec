@@ -189,6 +189,7 @@ build = {
     ["lunula.labels"] = "lua/lunula/labels.lua",
     ["lunula.metrics"] = "lua/lunula/metrics/init.lua",
     ["lunula.metrics.calibration"] = "lua/lunula/metrics/calibration.lua",
+    ["lunula.metrics.honesty"] = "lua/lunula/metrics/honesty.lua",
     ["lunula.metrics.layout"] = "lua/lunula/metrics/layout.lua",
     ["lunula.metrics.selective"] = "lua/lunula/metrics/selective.lua",
     ["lunula.nn"] = "lua/lunula/nn.lua",

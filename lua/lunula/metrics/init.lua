@@ -182,14 +182,15 @@ metrics.calibration = calibration.error
 metrics.selective = selective.points
 metrics.aurc = selective.aurc
 
---- A report as text for a terminal: a table of the labels' scores, and the
--- confusion matrix where it fits into 80 columns, or else the most frequent
--- confusions.
+--- A report as text for a terminal: a table of the labels' scores; coverage
+-- against accuracy where it is known (as from `evaluate`); and the confusion
+-- matrix where it fits into 80 columns, or else the most frequent confusions.
 -- @tparam table report from `metrics.report`
 -- @treturn string lines, each with its end
 -- @usage io.write(metrics.format(report))
 function metrics.format(report)
-  return layout.scores(report) .. "\n" .. layout.confusion(report)
+  return layout.scores(report) .. "\n" .. layout.selective(report)
+    .. layout.confusion(report)
 end
 
 Report.__tostring = metrics.format
