@@ -146,6 +146,7 @@ build = {
     ["lunula.bench.flops"] = "lua/lunula/bench/flops.lua",
     ["lunula.bench.process"] = "lua/lunula/bench/process.lua",
     ["lunula.bench.sentences"] = "lua/lunula/bench/sentences.lua",
+    ["lunula.calibrate"] = "lua/lunula/calibrate.lua",
     ["lunula.check"] = "lua/lunula/check.lua",
     ["lunula.checkpoint"] = "lua/lunula/checkpoint.lua",
     ["lunula.classifier"] = "lua/lunula/classifier.lua",

@@ -10,9 +10,9 @@
 --    print(lunula.evaluate(model, parts.test))
 --
 -- Its fields are modules, each loaded when it is first used: `baseline`,
--- `batches`, `checkpoint`, `classifier`, `core`, `data`, `embedder`,
--- `encoder`, `evaluate`, `explain`, `hub`, `metrics`, `nn`, `optim`,
--- `progress`, `quantize`, `schedule`, `search`, `split`, `tensor`,
+-- `batches`, `calibrate`, `checkpoint`, `classifier`, `core`, `data`,
+-- `embedder`, `encoder`, `evaluate`, `explain`, `hub`, `metrics`, `nn`,
+-- `optim`, `progress`, `quantize`, `schedule`, `search`, `split`, `tensor`,
 -- `tokenizer`, `train`, `windows`.
 -- @module lunula
 
@@ -22,10 +22,10 @@ local lunula = {}
 lunula.version = "0.1.0"
 
 local FIELDS = {
-  "baseline", "batches", "checkpoint", "classifier", "core", "data",
-  "embedder", "encoder", "evaluate", "explain", "hub", "metrics", "nn",
-  "optim", "progress", "quantize", "schedule", "search", "split", "tensor",
-  "tokenizer", "train", "windows",
+  "baseline", "batches", "calibrate", "checkpoint", "classifier", "core",
+  "data", "embedder", "encoder", "evaluate", "explain", "hub", "metrics",
+  "nn", "optim", "progress", "quantize", "schedule", "search", "split",
+  "tensor", "tokenizer", "train", "windows",
 }
 
 local MODULE = {}

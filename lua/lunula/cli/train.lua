@@ -24,6 +24,8 @@ local train = {
     { name = "validation", value = "F",
       what = "labelled texts that choose the best epoch" },
     { name = "test", value = "F", what = "labelled texts to judge it by" },
+    { name = "calibrate", type = "boolean", what = "then fit a temperature on "
+      .. "the validation texts, for honest probabilities" },
     { name = "text", value = "COL", what = "column or field of the text" },
     { name = "label", value = "COL", what = "column or field of the label" },
     { name = "output", value = "DIR", required = true,
@@ -136,13 +138,30 @@ local function fit(lunula, model, sets, values)
   error(result, 0)
 end
 
-local function summary(lunula, values, result, report)
+-- Fits a temperature and saves the model with it. A model that none is best
+-- for stays as it was trained: that is no failure, but said. Returns the
+-- figures, nil when nobody asked for them.
+local function calibrate(lunula, model, sets, values)
+  if not values.calibrate then return nil end
+  local done, why = lunula.calibrate(model, sets.validation)
+  if not done then
+    io.stderr:write("not calibrated by ", values.validation, ": ", why, "\n")
+    return { reason = why }
+  end
+  model:save(values.output)
+  output.line(("calibrated: temperature %.4f  validation loss %.4f -> %.4f  "
+    .. "ECE %.4f -> %.4f"):format(done.temperature, done.before.loss,
+    done.after.loss, done.before.ece, done.after.ece))
+  return done
+end
+
+local function summary(lunula, values, result, report, calibration)
   return {
     train_seconds = result.train_seconds,
     tokens_per_second = result.tokens_per_second,
     peak_rss_mib = system.peak_rss(), steps = result.steps,
     history = result.history, best_epoch = result.best_epoch, test = report,
-    truncated = result.truncated,
+    truncated = result.truncated, calibration = calibration,
     seed = values.seed, threads = lunula.threads(),
     precision = values.precision, version = lunula.version,
   }
@@ -152,6 +171,9 @@ local function refuse_what_excludes(values)
   arguments.one_of(values, "batch-size", "batch-tokens")
   if values.group_by_length and not values.shuffle then
     arguments.wrong("--group-by-length and --no-shuffle: give one of them")
+  end
+  if values.calibrate and not values.validation then
+    arguments.wrong("--calibrate: only with --validation")
   end
 end
 
@@ -168,7 +190,7 @@ local function check_output(folder)
   end
 end
 
-local function tell(lunula, values, model, result, report)
+local function tell(lunula, values, model, result, report, calibration)
   if result.truncated > 0 then
     io.stderr:write(("%d tokens were cut from %s by --max-length %d\n")
       :format(result.truncated, values.train, model.max_length))
@@ -176,7 +198,8 @@ local function tell(lunula, values, model, result, report)
   if report then output.line(tostring(report)) end
   output.flush()
   if values.json then
-    json.write(values.json, summary(lunula, values, result, report))
+    json.write(values.json, summary(lunula, values, result, report,
+      calibration))
   end
   io.stderr:write("saved ", values.output, "\n")
 end
@@ -196,8 +219,9 @@ function train.run(values)
     max_length = values.max_length, seed = values.seed })
   checkpoint.make_folders(values.output)
   local result = fit(lunula, model, sets, values)
+  local calibration = calibrate(lunula, model, sets, values)
   tell(lunula, values, model, result,
-    sets.test and lunula.evaluate(model, sets.test))
+    sets.test and lunula.evaluate(model, sets.test), calibration)
 end
 
 return train

@@ -173,13 +173,26 @@ function metrics.report(gold, predicted, labels)
   return report
 end
 
---- See `lunula.metrics.calibration`.
+--- How sure and whether right the most probable class of each row is: see
+-- `lunula.metrics.calibration`.
+-- @function metrics.confidence
 metrics.confidence = calibration.confidence
+
+--- The Brier score: see `lunula.metrics.calibration`.
+-- @function metrics.brier
 metrics.brier = calibration.brier
+
+--- The expected calibration error and its bins: see
+-- `lunula.metrics.calibration`.
+-- @function metrics.calibration
 metrics.calibration = calibration.error
 
---- See `lunula.metrics.selective`.
+--- Coverage against accuracy: see `lunula.metrics.selective`.
+-- @function metrics.selective
 metrics.selective = selective.points
+
+--- The area under the risk-coverage curve: see `lunula.metrics.selective`.
+-- @function metrics.aurc
 metrics.aurc = selective.aurc
 
 --- A report as text for a terminal: a table of the labels' scores; coverage
