@@ -167,6 +167,16 @@ describe("Calibrating", function()
         checkpoint.read(folder).config.classifier_temperature, 1e-9)
     end)
 
+  it("is not said of a new head on an encoder that was another's", function()
+    local folder = checkpoint.read(dir .. "/encoder")
+    folder.config.classifier_temperature = 3
+    checkpoint.write(dir .. "/other", { config = folder.config,
+      tensors = folder.tensors, files = folder.files })
+    local model = classifier(dir .. "/other", { labels = LABELS })
+    assert.are.equal(1, model.temperature)
+    assert.is_nil(model:saved_config().classifier_temperature)
+  end)
+
   it("is no longer said of a model that has learnt on", function()
     local folder, model = dir .. "/on", classifier(saved)
     calibrate(model, rows)
@@ -257,6 +267,21 @@ describe("Calibrating", function()
         { found.coverage, found.accuracy })
       assert.is_true(accuracy >= wanted)
       assert.is_true(coverage < 1)
+    end)
+
+    it("is midway between the last score answered and the next", function()
+      local found = calibrate.threshold(model, rows,
+        { accuracy = evaluate(model, rows).accuracy + 0.02 })
+      local least, most = 1, 0
+      for _, answer in ipairs(model:predict(texts())) do
+        if answer.score < found.threshold then
+          most = math.max(most, answer.score)
+        else
+          least = math.min(least, answer.score)
+        end
+      end
+      assert.is_true(most < found.threshold and found.threshold < least)
+      assert.is_near((least + most) / 2, found.threshold, 1e-6)
     end)
 
     it("is 0 where all texts are answered accurately enough", function()

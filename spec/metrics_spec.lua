@@ -241,6 +241,18 @@ describe("metrics of probabilities", function()
       points)
   end)
 
+  it("cover as many rows as are asked for, rounding or not", function()
+    local confidence, correct = {}, {}
+    for i = 1, 100 do confidence[i], correct[i] = i / 100, true end
+    local function covered(coverage)
+      return metrics.selective(confidence, correct,
+        { coverages = { coverage } })[1].coverage
+    end
+    assert.are.equal(0.55, covered(0.55))
+    assert.are.equal(0.56, covered(0.551))
+    assert.are.equal(0.01, covered(0))
+  end)
+
   it("have no accuracy where nothing is answered", function()
     assert.are.same({ { coverage = 0, threshold = 0.6 } },
       metrics.selective({ 0.5 }, { true }, { thresholds = { 0.6 } }))
