@@ -7,10 +7,10 @@
 -- reviews, fetched once.
 
 local lunula = require "lunula"
+local bootstrap = require "lunula.metrics.bootstrap"
 
 local MODEL, EPOCHS = arg[2] or "all-MiniLM-L6-v2", tonumber(arg[3] or 2)
 local SEED = 1
-local DRAWS = 10000  -- of the bootstrap
 
 local bar = lunula.progress.new()
 
@@ -41,37 +41,12 @@ local function hits_of(attention)
   return hits
 end
 
-local function mean(values)
-  local sum = 0
-  for _, value in ipairs(values) do sum = sum + value end
-  return sum / #values
+local both, causal = hits_of "bidirectional", hits_of "causal"
+for _, way in ipairs { { "bidirectional", both }, { "causal", causal } } do
+  local found = bootstrap.mean(way[2])
+  print(("%-14s %5.1f %% (95 %%: %.1f to %.1f)"):format(way[1],
+    100 * found.mean, 100 * found.low, 100 * found.high))
 end
-
--- where 95 % of the differences lie when as many test texts are drawn again,
--- each with both models' answers (Efron & Tibshirani 1993; paired, so that
--- texts which both find hard don't count)
-local function interval(a, b)
-  local rng, drawn = lunula.core.rng(SEED), {}
-  for i = 1, DRAWS do
-    local sum = 0
-    for _ = 1, #a do
-      local at = rng:below(#a) + 1
-      sum = sum + a[at] - b[at]
-    end
-    drawn[i] = sum / #a
-  end
-  table.sort(drawn)
-  return drawn[math.ceil(0.025 * DRAWS)], drawn[math.floor(0.975 * DRAWS)]
-end
-
-local function report(name, hits)
-  print(("%-14s %5.1f %%"):format(name, 100 * mean(hits)))
-end
-
-local both = hits_of "bidirectional"
-report("bidirectional", both)
-local causal = hits_of "causal"
-report("causal", causal)
-local low, high = interval(both, causal)
+local gain = bootstrap.difference(both, causal)
 print(("seeing both sides is worth %+.1f points (95 %%: %+.1f to %+.1f)")
-  :format(100 * (mean(both) - mean(causal)), 100 * low, 100 * high))
+  :format(100 * gain.mean, 100 * gain.low, 100 * gain.high))
