@@ -17,7 +17,7 @@ local LAYER = "^(.*encoder%.layer%.)(%d+)(%..*)$"
 
 -- of a head, which an encoder of other sizes does not have
 local OF_HEAD = { "id2label", "label2id", "num_labels", "problem_type",
-  "classifier_dropout", "_name_or_path", "dtype" }
+  "classifier_dropout", "classifier_temperature", "_name_or_path", "dtype" }
 
 local function fail(message, ...)
   error("distil.student: " .. message:format(...), 0)

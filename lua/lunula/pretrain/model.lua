@@ -19,7 +19,8 @@ local HEAD = "cls.predictions."
 local WORDS = "embeddings.word_embeddings.weight"
 
 -- of a classifier that a folder may hold
-local OF_CLASSIFIER = { "id2label", "label2id", "num_labels", "problem_type" }
+local OF_CLASSIFIER = { "id2label", "label2id", "num_labels", "problem_type",
+  "classifier_temperature" }
 
 local ACTIVATIONS = {
   gelu = function(x) return x:gelu() end,
