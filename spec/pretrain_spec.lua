@@ -331,6 +331,18 @@ describe("Pre-training", function()
       file:close()
     end)
 
+    it("leaves the last epoch's model after Ctrl-C", function()
+      local output = dir .. "/stopped"
+      local _, code, errors = run.interrupted("test -e " .. output
+        .. "/config.json", { "pretrain", "--model", encoder_dir, "--texts",
+        write("texts.txt", sentences), "--output", output, "--epochs",
+        "100000", "--batch-size", "8" })
+      assert.are.equal(130, code)
+      assert.matches("interrupted; the last checkpoint stays in " .. output
+        .. "\n", errors, 1, true)
+      classifier(output, { labels = { "no", "yes" } })
+    end)
+
     it("says how it is used", function()
       local _, code, errors = run.lunula { "pretrain", "--model", "x" }
       assert.are.equal(2, code)

@@ -12,6 +12,7 @@ local best = require "lunula.train.best"
 local check = require "lunula.check"
 local checkpoint = require "lunula.checkpoint"
 local core = require "lunula.core"
+local descent = require "lunula.train.descent"
 local grad = require "lunula.grad"
 local hub = require "lunula.hub"
 local masked_lm = require "lunula.pretrain.model"
@@ -76,10 +77,6 @@ end
 
 -- {======== a step ========
 
-local function check_interrupt()
-  if core.system.interrupted() then error("interrupted", 0) end
-end
-
 local function check_finite(run, loss, norm)
   local x = loss + norm
   if x == x and x < math.huge then return end
@@ -92,7 +89,7 @@ end
 -- Returns the loss before the step, how many tokens were predicted, and how
 -- many read.
 local function learn(run, numbers)
-  check_interrupt()
+  descent.check_interrupt()
   local batch, tokens = run.texts:batch(numbers, run.epoch)
   local loss = run.model:loss(batch)
   loss:backward()
@@ -136,7 +133,7 @@ local function judge(model, prepared)
   local order = sampler.by_length(prepared.lengths)
   for _, numbers in ipairs(sampler.cut_to_read(order, nil,
       prepared.lengths)) do
-    check_interrupt()
+    descent.check_interrupt()
     local batch = prepared:batch(numbers, FIXED_EPOCH)
     total = total + model:loss(batch):item() * #batch.targets
     masked = masked + #batch.targets
@@ -210,7 +207,7 @@ end
 
 local function fit(run)
   while not is_over(run) do epoch(run) end
-  check_interrupt()
+  descent.check_interrupt()
   free_memory(run)
   run.best:restore(run.step)
 end
@@ -295,7 +292,8 @@ end
 -- @int[opt=128] opts.max_length tokens of a sequence
 -- @number[opt=0.1] opts.warmup_ratio as in `train`, and so are `schedule`,
 --   `weight_decay`, `max_grad_norm`, `dropout`, `shuffle`, `patience`,
---   `validate_every`, `precision`, `gradient_checkpointing`
+--   `validate_every`, `precision` (of the encoder: the decoder's products are
+--   float32), `gradient_checkpointing`
 -- @int[opt=0] opts.seed of a new head, order, masks and dropout
 -- @param[opt] opts.validation texts to judge by, as `given`
 -- @string[opt] opts.output folder to save to
