@@ -85,10 +85,11 @@ describe("Distillation", function()
         assert.are.equal("distil.scores: teacher 2 has the labels no, yes, "
           .. "the first negative, positive",
           raised(distil.scores, { teacher, other }, rows))
-        assert.are.equal("distil.scores: row 2: expected a row with a text",
-          raised(distil.scores, teacher, { rows[1], {} }))
-        assert.are.equal("distil.scores: row 1: expected a row with a text",
-          raised(distil.scores, teacher, { "a film" }))
+        assert.are.equal("distil.scores: row 2: text: expected a string, "
+          .. "got nil", raised(distil.scores, teacher, { rows[1], {} }))
+        assert.are.equal("distil.scores: row 2: expected a table with a "
+          .. "text, got a number", raised(distil.scores, teacher,
+          { rows[1], 7 }))
         assert.are.equal("distil.scores: no rows",
           raised(distil.scores, teacher, {}))
       end)

@@ -11,7 +11,7 @@
 -- @module lunula.distil
 
 local check = require "lunula.check"
-local core = require "lunula.core"
+local descent = require "lunula.train.descent"
 local jsonl = require "lunula.data.jsonl"
 local labels = require "lunula.labels"
 local lines = require "lunula.data.lines"
@@ -39,9 +39,12 @@ local function check_texts(rows, what)
     error(what .. ": no rows", 0)
   end
   for i, row in ipairs(rows) do
-    if type(row) ~= "table" or type(row.text) ~= "string" then
-      error(("%s: expected a row with a text"):format(
-        labels.place(type(row) == "table" and rows or {{}}, i, what)), 0)
+    if type(row) ~= "table" then
+      error(("%s: row %d: expected a table with a text, got a %s"):format(
+        what, i, type(row)), 0)
+    elseif type(row.text) ~= "string" then
+      error(("%s: text: expected a string, got %s"):format(
+        labels.place(rows, i, what), type(row.text)), 0)
     end
   end
 end
@@ -122,7 +125,7 @@ function distil.scores(teacher, rows, given)
   o.on_progress = nil
   for first = 1, #rows, AT_ONCE do
     local last = math.min(first + AT_ONCE - 1, #rows)
-    if core.system.interrupted() then error("interrupted", 0) end
+    descent.check_interrupt()
     for i, scores in ipairs(ask(teachers, rows, first, last, o)) do
       scored[first + i - 1] = with_scores(rows[first + i - 1], scores)
     end
