@@ -12,8 +12,8 @@
 -- Its fields are modules, each loaded when it is first used: `baseline`,
 -- `batches`, `checkpoint`, `classifier`, `core`, `data`, `embedder`,
 -- `encoder`, `evaluate`, `explain`, `hub`, `metrics`, `nn`, `optim`,
--- `progress`, `quantize`, `recipes`, `schedule`, `search`, `split`, `tensor`,
--- `tokenizer`, `train`, `windows`.
+-- `progress`, `quantize`, `recipes`, `schedule`, `search`, `split`, `sweep`,
+-- `tensor`, `tokenizer`, `train`, `windows`.
 -- @module lunula
 
 local lunula = {}
@@ -25,7 +25,7 @@ local FIELDS = {
   "baseline", "batches", "checkpoint", "classifier", "core", "data",
   "embedder", "encoder", "evaluate", "explain", "hub", "metrics", "nn",
   "optim", "progress", "quantize", "recipes", "schedule", "search", "split",
-  "tensor", "tokenizer", "train", "windows",
+  "sweep", "tensor", "tokenizer", "train", "windows",
 }
 
 local MODULE = {}

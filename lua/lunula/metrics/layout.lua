@@ -35,8 +35,12 @@ local function cells_in_line(row, widths, n_left)
   return (table.concat(line, "  "):gsub("%s+$", ""))
 end
 
--- The first columns to the left, the others to the right.
-local function aligned(rows, n_left)
+--- Rows of cells in columns: the first ones to the left, the others to the
+-- right.
+-- @tparam {{string,...},...} rows
+-- @int n_left columns to the left
+-- @treturn string a line a row
+function layout.aligned(rows, n_left)
   local widths, lines = {}, {}
   for _, row in ipairs(rows) do
     for i, cell in ipairs(row) do
@@ -73,7 +77,7 @@ function layout.scores(report)
   rows[#rows + 1] = { "macro F1", "", "", fraction(report.macro_f1), n }
   rows[#rows + 1] = { "weighted F1", "", "", fraction(report.weighted_f1), n }
   rows[#rows + 1] = { "MCC", "", "", fraction(report.mcc), n }
-  return aligned(rows, 1)
+  return layout.aligned(rows, 1)
 end
 
 local function matrix(report)
@@ -88,7 +92,7 @@ local function matrix(report)
     rows[i + 1] = row
   end
   return "confusion (rows: right label, columns: predicted)\n"
-    .. aligned(rows, 1)
+    .. layout.aligned(rows, 1)
 end
 
 local function widest_line(text)
@@ -127,7 +131,7 @@ local function most_frequent(report)
       shown(report.labels[pair.j]), count(pair.count) }
   end
   return ("most frequent confusions (%d of %d)\n"):format(#rows - 1, #found)
-    .. aligned(rows, 2)
+    .. layout.aligned(rows, 2)
 end
 
 --- The confusion matrix, or where it is too wide its largest numbers off the
