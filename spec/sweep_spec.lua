@@ -462,6 +462,21 @@ describe("A sweep", function()
       message_of(search, plan(LEARNING), { output = folder, trials = 1 }))
   end)
 
+  it("does not mix runs of which a recipe has changed meanwhile", function()
+    local made = plan({ epochs = { 1 } }, { fixed = { recipe = "best" } })
+    local _, folder = search(made)
+    local record = folder .. "/runs/001/run.json"
+    local text = file.read(record)
+    file.write(record, (text:gsub('"warmup_ratio": [%d.]+',
+      '"warmup_ratio": 0.75')))
+    assert.are.equal(("sweep: run 1 of %s had other options than it would "
+      .. "have now; another version of lunula made it (%s)"):format(folder,
+      lunula.version), message_of(search, made, { output = folder }))
+    file.write(record, "{}")
+    assert.are.equal(record .. ": no record of a run",
+      message_of(search, made, { output = folder }))
+  end)
+
   it("puts the best model in place where that was cut short", function()
     local result, folder = search(plan(LEARNING))
     local best = weights(classifier(folder .. "/best"))

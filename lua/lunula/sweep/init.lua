@@ -223,10 +223,11 @@ end
 -- A run that is over already, which must be the one that comes now.
 local function before(run, number, choice)
   local record = run.store:read(number)
-  if record and spaces.key(record.choice) ~= spaces.key(choice) then
-    fail("sweep: run %d of %s has other options than it would have now; it "
-      .. "was begun by another version of lunula (%s)", number,
-      run.how.output, tostring(record.version))
+  if record and (spaces.key(record.choice) ~= spaces.key(choice)
+      or spaces.key(record.options) ~= spaces.key(options_of(run, choice))) then
+    fail("sweep: run %d of %s had other options than it would have now; "
+      .. "another version of lunula made it (%s)", number, run.how.output,
+      tostring(record.version))
   end
   return record
 end
@@ -307,7 +308,7 @@ end
 -- @tparam[opt] table given.defaults options that stand behind those of the plan
 -- @func[opt] given.on_run called with each run's record, and `total` (runs at
 --   most), `is_new` (false for one that was over already), `best` (the record
---   of the best so far)
+--   of the best so far); what it raises ends the sweep
 -- @func[opt] given.on_step as for `lunula.train`
 -- @treturn table `runs`, their records in order; `best`, that of the best. A
 --   record has `number`, `status` ("done" or "failed"), `choice`, `options`

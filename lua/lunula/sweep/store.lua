@@ -161,7 +161,8 @@ function Store:read(number)
   local path = path_of(self, number) .. "/run.json"
   if not core.io.stat(path) then return nil end
   local record = read_json(path)
-  if type(record) ~= "table" or type(record.choice) ~= "table" then
+  if type(record) ~= "table" or type(record.choice) ~= "table"
+      or type(record.options) ~= "table" then
     fail("%s: no record of a run", path)
   end
   return OVER[record.status] and record or nil
