@@ -13,12 +13,14 @@ local evaluate = require "lunula.evaluate"
 local optim = require "lunula.optim"
 local options = require "lunula.options"
 local plan = require "lunula.train.plan"
+local recipes = require "lunula.recipes"
 local state = require "lunula.train.state"
 local techniques = require "lunula.train.techniques"
 
 local none = options.none
 local KNOWN = {
-  epochs = 3, max_steps = none, batch_size = none, batch_tokens = none,
+  recipe = none, epochs = 3, max_steps = none,
+  batch_size = none, batch_tokens = none,
   group_by_length = false, gradient_accumulation_steps = 1,
   learning_rate = 5e-5, max_length = none,
   warmup_ratio = 0.1, schedule = "linear", weight_decay = 0.01,
@@ -246,6 +248,8 @@ end
 -- @tparam classifier model trained in place
 -- @tparam {table,...} rows as from `data.read`, of two labels at least
 -- @tparam[opt] table given
+-- @string[opt] given.recipe name of a bundle of options (`lunula.recipes`),
+--   for those that are not given
 -- @int[opt=3] given.epochs passes over the rows
 -- @int[opt] given.max_steps steps in all, however many epochs that makes
 -- @int[opt=32] given.batch_size rows of a batch; the last of an epoch may be
@@ -308,6 +312,9 @@ end
 --   { validation = parts.validation, epochs = 3, patience = 2 })
 return function(model, rows, given)
   local o = options.check(given, KNOWN, "train")
+  if o.recipe then
+    o = options.check(recipes.resolve(o.recipe, given), KNOWN, "train")
+  end
   check.classifier(model, "train")
   plan.check(o)
   local run = start(model, rows, o)
