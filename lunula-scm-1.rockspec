@@ -212,10 +212,12 @@ build = {
     ["lunula.train"] = "lua/lunula/train/init.lua",
     ["lunula.train.best"] = "lua/lunula/train/best.lua",
     ["lunula.train.descent"] = "lua/lunula/train/descent.lua",
+    ["lunula.train.learners"] = "lua/lunula/train/learners.lua",
     ["lunula.train.objective"] = "lua/lunula/train/objective.lua",
     ["lunula.train.plan"] = "lua/lunula/train/plan.lua",
     ["lunula.train.rdrop"] = "lua/lunula/train/rdrop.lua",
     ["lunula.train.techniques"] = "lua/lunula/train/techniques.lua",
+    ["lunula.train.tune"] = "lua/lunula/train/tune.lua",
     ["lunula.windows"] = "lua/lunula/windows.lua",
   },
   install = {

@@ -10,7 +10,7 @@ local check = require "lunula.check"
 local core = require "lunula.core"
 local descent = require "lunula.train.descent"
 local evaluate = require "lunula.evaluate"
-local optim = require "lunula.optim"
+local learners = require "lunula.train.learners"
 local options = require "lunula.options"
 local plan = require "lunula.train.plan"
 local techniques = require "lunula.train.techniques"
@@ -170,25 +170,29 @@ local function start(model, rows, o)
     model = model, options = o, plan = made,
     step = 0, epoch = 0, seconds = 0, tokens = 0, stopped = false,
     result = { steps = {}, history = {}, validations = {} },
-    optimizer = optim.adamw(model,
-      { learning_rate = o.learning_rate, weight_decay = o.weight_decay }),
+    learners = learners.all(model, o),
     best = best.new(model, o.metric, o.checkpoint,
       o.keep_best and made.steps or nil),
   }
   if o.dropout then model:set_dropout(o.dropout) end
   model:seed(o.seed)
   run.techniques = techniques.new(run)
+  run.optimizer = learners.optimizer(run.learners, o)
   return run
 end
 
--- How the encoder computes while it trains; returns what undoes it.
-local function prepare(encoder, o)
+-- How the encoder computes while it trains, and what has a gradient; returns
+-- what undoes it.
+local function prepare(run)
+  local encoder, o = run.model.encoder, run.options
   local precision, checkpointing = encoder.precision, encoder.checkpointing
   local checkpoint = o.gradient_checkpointing
   if checkpoint == nil then checkpoint = checkpointing end
   encoder:set_precision(o.precision or precision)
   encoder:gradient_checkpointing(checkpoint)
+  local thaw = learners.freeze(run.model, run.learners)
   return function()
+    thaw()
     encoder:set_precision(precision)
     encoder:gradient_checkpointing(checkpointing)
   end
@@ -274,7 +278,7 @@ return function(model, rows, given)
   check.classifier(model, "train")
   plan.check(o)
   local run = start(model, rows, o)
-  local restore = prepare(model.encoder, o)
+  local restore = prepare(run)
   model:train(true)
   local ok, why = pcall(fit, run)
   model:train(false)

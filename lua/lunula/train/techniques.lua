@@ -8,7 +8,8 @@
 --             "choice" | "strings", default =, choices =, and the bounds
 --             least, most, above, below }
 --   check(o)  optional: raises when its options don't go with others
---   new(run)  what is made of it for a training, or nil where it is not asked
+--   new(run)  may change run.learners (see `lunula.train.learners`); returns
+--             what is made of it for a training, or nil where it is not asked
 --             for: an object with any of these methods, called in the order of
 --             the list below
 --
@@ -34,7 +35,7 @@ local check = require "lunula.check"
 local techniques = {}
 
 -- in the order in which they are called
-local NAMES = { "rdrop" }
+local NAMES = { "tune", "rdrop" }
 
 local function modules()
   local list = {}
