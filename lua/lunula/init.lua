@@ -11,7 +11,7 @@
 --
 -- Its fields are modules, each loaded when it is first used: `baseline`,
 -- `batches`, `checkpoint`, `classifier`, `core`, `data`, `embedder`,
--- `encoder`, `evaluate`, `explain`, `hub`, `metrics`, `nn`, `optim`,
+-- `encoder`, `evaluate`, `explain`, `hub`, `lora`, `metrics`, `nn`, `optim`,
 -- `progress`, `quantize`, `schedule`, `search`, `split`, `tensor`,
 -- `tokenizer`, `train`, `windows`.
 -- @module lunula
@@ -23,7 +23,7 @@ lunula.version = "0.1.0"
 
 local FIELDS = {
   "baseline", "batches", "checkpoint", "classifier", "core", "data",
-  "embedder", "encoder", "evaluate", "explain", "hub", "metrics", "nn",
+  "embedder", "encoder", "evaluate", "explain", "hub", "lora", "metrics", "nn",
   "optim", "progress", "quantize", "schedule", "search", "split", "tensor",
   "tokenizer", "train", "windows",
 }

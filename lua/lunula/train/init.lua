@@ -149,6 +149,7 @@ local function free_memory(run)
   for _, parameter in ipairs(run.model:parameters()) do
     parameter.tensor:zero_grad()
   end
+  for _, learner in ipairs(run.learners) do learner.tensor:zero_grad() end
   run.optimizer = nil
   collectgarbage()
   core.system.trim()

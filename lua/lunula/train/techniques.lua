@@ -35,7 +35,7 @@ local check = require "lunula.check"
 local techniques = {}
 
 -- in the order in which they are called
-local NAMES = { "tune", "rdrop" }
+local NAMES = { "tune", "lora", "rdrop" }
 
 local function modules()
   local list = {}
