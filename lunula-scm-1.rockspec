@@ -212,6 +212,7 @@ build = {
     ["lunula.tokenizer.reader"] = "lua/lunula/tokenizer/reader.lua",
     ["lunula.train"] = "lua/lunula/train/init.lua",
     ["lunula.train.best"] = "lua/lunula/train/best.lua",
+    ["lunula.train.cached"] = "lua/lunula/train/cached.lua",
     ["lunula.train.descent"] = "lua/lunula/train/descent.lua",
     ["lunula.train.effective"] = "lua/lunula/train/effective.lua",
     ["lunula.train.learners"] = "lua/lunula/train/learners.lua",

@@ -96,6 +96,44 @@ describe("Where to train", function()
       assert_learns({ tune = "head" }, is_head)
     end)
 
+    -- what a frozen encoder without dropout gives, read anew each time
+    for _, pooling in ipairs { "pooler", "mean" } do
+      it("learns the head from vectors read once, pooled by " .. pooling,
+        function()
+          local once = new_model { pooling = pooling }
+          local anew = new_model { pooling = pooling }
+          anew.encoder.hidden_dropout = 0
+          anew.encoder.attention_dropout = 0
+          local given = { epochs = 3, validation = tiny.reviews(40),
+            rdrop_alpha = 1 }
+          given.tune = "head"
+          local a = fit(given, once)
+          given.tune, given.freeze = nil, { "^embeddings", "^encoder",
+            "^pooler" }
+          local b = fit(given, anew)
+          for i, step in ipairs(a.steps) do
+            assert.is_true(math.abs(step.loss - b.steps[i].loss) < 1e-6)
+          end
+          for i, entry in ipairs(a.history) do
+            local loss = b.history[i].validation.loss
+            assert.is_true(math.abs(entry.validation.loss - loss) < 1e-6)
+          end
+          assert.are.equal(a.best_epoch, b.best_epoch)
+          assert.are.not_equal(a.steps[1].loss, a.steps[5].loss)
+        end)
+    end
+
+    it("reads nothing of the encoder but once when it is head", function()
+      local model, texts = new_model(), 0
+      local pooled = model.encoder.pooled
+      function model.encoder:pooled(batch, ...)
+        texts = texts + #batch.offsets - 1
+        return pooled(self, batch, ...)
+      end
+      fit({ tune = "head", epochs = 4, validation = tiny.reviews(10) }, model)
+      assert.are.equal(#rows + 10, texts)
+    end)
+
     it("refuses adapters where the model has none", function()
       assert.has_error(function() fit({ tune = "adapters" }, new_model()) end,
         'train: tune = "adapters": the model has none; make it with '

@@ -68,7 +68,8 @@ function evaluate.run(model, prepared, limit, on_batch)
   local how = {
     batch_size = limit and limit.batch_size or KNOWN.batch_size,
     -- while it learns: no copy of the weights is worth to be made
-    logits = model:is_training() and model.forward or model.logits,
+    logits = prepared.logits
+      or model:is_training() and model.forward or model.logits,
   }
   local predicted, loss = model:infer(judge, model, prepared, how,
     on_batch or nothing)

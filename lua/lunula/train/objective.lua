@@ -42,7 +42,8 @@ end
 -- @treturn tensor one number, recorded
 -- @treturn tensor logits [rows, labels]
 function objective.loss(run, item, given)
-  local vectors = run.model:pooled(item.batch, given or item.given)
+  local vectors = item.vectors
+    or run.model:pooled(item.batch, given or item.given)
   vectors = techniques.through(run, "vectors", item, vectors)
   local logits = run.model:classify(vectors)
   local loss = objective.of_logits(run, logits, item.rows)

@@ -16,7 +16,8 @@
 --     first(run)              before a step's first batch
 --     rows(item)              may change item.rows, which a batch is made of
 --     batch(item)             may change item.batch, and set item.given, for
---                             `classifier:pooled`
+--                             `classifier:pooled`; or set item.vectors, what
+--                             that would give
 --     vectors(item, vectors)  returns the pooled vectors to go on with
 --     loss(item, loss, logits) returns the loss to go on with
 --     learnt(item, share)     after a batch's backward, of `share` of its loss
@@ -35,7 +36,7 @@ local check = require "lunula.check"
 local techniques = {}
 
 -- in the order in which they are called
-local NAMES = { "tune", "lora", "rdrop" }
+local NAMES = { "tune", "lora", "cached", "rdrop" }
 
 local function modules()
   local list = {}
