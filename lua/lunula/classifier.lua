@@ -517,6 +517,7 @@ function Classifier:__tostring()
     counted(self.labels), encoder.described(self.config), self.max_length)
 end
 
-return setmetatable({ from = Classifier.from }, {
+--- The names of the options that a classifier takes, each with its default.
+return setmetatable({ from = Classifier.from, options = KNOWN }, {
   __call = function(_, ...) return classifier(...) end,
 })

@@ -12,7 +12,7 @@
 -- Its fields are modules, each loaded when it is first used: `baseline`,
 -- `batches`, `checkpoint`, `classifier`, `core`, `data`, `embedder`,
 -- `encoder`, `evaluate`, `explain`, `hub`, `lora`, `metrics`, `nn`, `optim`,
--- `progress`, `quantize`, `schedule`, `search`, `split`, `tensor`,
+-- `progress`, `quantize`, `recipes`, `schedule`, `search`, `split`, `tensor`,
 -- `tokenizer`, `train`, `windows`.
 -- @module lunula
 
@@ -24,8 +24,8 @@ lunula.version = "0.1.0"
 local FIELDS = {
   "baseline", "batches", "checkpoint", "classifier", "core", "data",
   "embedder", "encoder", "evaluate", "explain", "hub", "lora", "metrics", "nn",
-  "optim", "progress", "quantize", "schedule", "search", "split", "tensor",
-  "tokenizer", "train", "windows",
+  "optim", "progress", "quantize", "recipes", "schedule", "search", "split",
+  "tensor", "tokenizer", "train", "windows",
 }
 
 local MODULE = {}

@@ -27,11 +27,10 @@ end
 
 -- Of equals, the one with the lower loss.
 local function is_better(self, report)
-  local value, best_report = report[self.metric], self.report
-  if not best_report then return true end
-  local before = best_report[self.metric]
+  local value, before = report[self.metric], self.value
+  if before == nil then return true end
   if self.metric == "loss" or value == before then
-    return report.loss < best_report.loss
+    return report.loss < self.loss
   end
   return value > before
 end
@@ -59,7 +58,8 @@ function Best:see(report, epoch, step)
     self.since = self.since + 1
     return false
   end
-  self.report, self.epoch, self.step, self.since = report, epoch, step, 0
+  self.value, self.loss = report[self.metric], report.loss
+  self.epoch, self.step, self.since = epoch, step, 0
   if self.dir then
     self.model.encoder:trim()  -- a save reads all words of a mapped file
     self.model:save(self.dir)

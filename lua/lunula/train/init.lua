@@ -13,6 +13,7 @@ local evaluate = require "lunula.evaluate"
 local learners = require "lunula.train.learners"
 local options = require "lunula.options"
 local plan = require "lunula.train.plan"
+local state = require "lunula.train.state"
 local techniques = require "lunula.train.techniques"
 
 local none = options.none
@@ -23,7 +24,8 @@ local KNOWN = {
   warmup_ratio = 0.1, schedule = "linear", weight_decay = 0.01,
   max_grad_norm = 1.0, dropout = none, shuffle = true, seed = 0,
   validation = none, validate_every = none, metric = "accuracy",
-  patience = none, keep_best = true, checkpoint = none, class_weights = none,
+  patience = none, keep_best = true, checkpoint = none,
+  checkpoint_every = none, resume = false, class_weights = none,
   label_smoothing = 0, precision = none, gradient_checkpointing = none,
   on_step = none, on_epoch = none,
 }
@@ -99,8 +101,8 @@ local function validate(run)
   return run.scores
 end
 
-local function is_due(run)
-  local every = run.options.validate_every
+local function is_due(run, option)
+  local every = run.options[option]
   return every and run.step % every == 0
 end
 
@@ -117,29 +119,41 @@ local function save_epoch(run)
   techniques.each(run, "leave")
 end
 
-local function end_epoch(run, seen)
-  local entry = { epoch = run.epoch, train_loss = run.epoch_loss / seen }
-  entry.validation = validate(run)
-  save_epoch(run)
-  local history = run.result.history
-  history[#history + 1] = entry
-  if run.options.on_epoch then run.options.on_epoch(entry) end
-end
-
 local function is_over(run)
   return run.stopped or run.step == run.plan.steps
 end
 
+-- the end has a state of its own
+local function save_state(run)
+  if run.options.checkpoint and not is_over(run) then state.write(run) end
+end
+
+local function end_epoch(run)
+  local entry = { epoch = run.epoch, train_loss = run.epoch_loss / run.seen }
+  entry.validation = validate(run)
+  save_epoch(run)
+  local history = run.result.history
+  history[#history + 1] = entry
+  save_state(run)
+  if run.options.on_epoch then run.options.on_epoch(entry) end
+end
+
+local function begin_epoch(run)
+  run.epoch, run.epoch_loss, run.seen = run.epoch + 1, 0, 0
+end
+
+-- From where it stands to the epoch's end; `at` groups of it are done.
 local function epoch(run)
-  local seen = 0
-  run.epoch = run.epoch + 1
-  run.epoch_loss = 0
-  for _, group in ipairs(run.plan.groups(run.epoch)) do
-    seen = seen + step(run, group)
-    if is_due(run) then validate(run) end
-    if is_over(run) then break end
+  if run.at == 0 then begin_epoch(run) end
+  local groups = run.plan.groups(run.epoch)
+  while run.at < #groups and not is_over(run) do
+    run.at = run.at + 1
+    run.seen = run.seen + step(run, groups[run.at])
+    if is_due(run, "validate_every") then validate(run) end
+    if is_due(run, "checkpoint_every") then save_state(run) end
   end
-  end_epoch(run, seen)
+  run.at = 0
+  end_epoch(run)
 end
 
 -- Gradients and moments are large, and of no use after the last step. They go
@@ -155,12 +169,29 @@ local function free_memory(run)
   core.system.trim()
 end
 
+-- Returns whether there is nothing left to be done.
+local function resume(run)
+  if not run.options.checkpoint then return false end
+  run.identity = state.identity(run)
+  if run.options.resume then return state.load(run) end
+  state.clear(run)
+  return false
+end
+
+-- The weights that a run which had ended left.
+local function take_up(run)
+  free_memory(run)
+  state.load_model(run)
+end
+
 local function fit(run)
+  if resume(run) then return take_up(run) end
   while not is_over(run) do epoch(run) end
   descent.check_interrupt()
   free_memory(run)
   techniques.each(run, "finish", run)
   if run.best:restore(run.step) then techniques.each(run, "restore") end
+  if run.options.checkpoint then state.close(run) end
 end
 
 -- }========
@@ -169,7 +200,7 @@ local function start(model, rows, o)
   local made = plan.make(model, rows, o)
   local run = {
     model = model, options = o, plan = made,
-    step = 0, epoch = 0, seconds = 0, tokens = 0, stopped = false,
+    step = 0, epoch = 0, at = 0, seconds = 0, tokens = 0, stopped = false,
     result = { steps = {}, history = {}, validations = {} },
     learners = learners.all(model, o),
     best = best.new(model, o.metric, o.checkpoint,
@@ -214,7 +245,8 @@ end
 -- Validation rows choose the weights that the model has at the end. With
 -- `checkpoint`, the model is saved there each time that it is the best so far
 -- (without validation: after each epoch), so that what was learnt outlives an
--- error or Ctrl-C.
+-- error or Ctrl-C. What a run needs to be resumed lies beside it, three times
+-- as large as the model, until the end.
 -- @function train
 -- @tparam classifier model trained in place
 -- @tparam {table,...} rows as from `data.read`, of two labels at least
@@ -248,7 +280,12 @@ end
 --   "weighted_f1", "mcc", "loss"
 -- @int[opt] given.patience stop after so many validations without a better one
 -- @bool[opt=true] given.keep_best the best weights come back at the end
--- @string[opt] given.checkpoint folder to save to on the way
+-- @string[opt] given.checkpoint folder to save to on the way: the model, and
+--   after each epoch what a run needs to go on from there
+-- @int[opt] given.checkpoint_every and after so many steps
+-- @bool[opt=false] given.resume go on from where a run that was stopped stood,
+--   with the same model, rows and options, to the same bits that it would have
+--   ended with; from the beginning where there is no such run in `checkpoint`
 -- @param[opt] given.class_weights label to its weight in the loss (1 where
 --   none is given), or "balanced": as if each label were as frequent
 -- @number[opt=0] given.label_smoothing

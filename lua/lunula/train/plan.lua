@@ -34,7 +34,7 @@ end
 -- @raise when one is out of range, or of no use without another
 function plan.check(o)
   for _, name in ipairs { "epochs", "max_steps", "validate_every", "patience",
-      "gradient_accumulation_steps" } do
+      "checkpoint_every", "gradient_accumulation_steps" } do
     check_option(o, name, "integer", { least = 1 })
   end
   sampler.check(o, "train")
@@ -47,7 +47,8 @@ function plan.check(o)
   check_option(o, "schedule", "choice", schedule)
   check_option(o, "precision", "choice", PRECISIONS)
   check_option(o, "checkpoint", "path")
-  for _, name in ipairs { "keep_best", "gradient_checkpointing" } do
+  for _, name in ipairs { "keep_best", "gradient_checkpointing",
+      "resume" } do
     check_option(o, name, "boolean")
   end
   for _, name in ipairs { "on_step", "on_epoch" } do
@@ -56,6 +57,11 @@ function plan.check(o)
   for _, name in ipairs { "validate_every", "patience" } do
     if o[name] and not o.validation then
       fail("%s: there are no validation rows", name)
+    end
+  end
+  for _, name in ipairs { "checkpoint_every", "resume" } do
+    if o[name] and not o.checkpoint then
+      fail("%s: there is no checkpoint, the folder to save to", name)
     end
   end
 end
