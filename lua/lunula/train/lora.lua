@@ -153,12 +153,25 @@ function Lora:restore()
   copy_over(tensors_of(self.adapter, LEARNT), self.kept)
 end
 
+function Lora:outcome()
+  return tensors_of(self.adapter, ALL)
+end
+
 function Lora:state()
-  return copied(tensors_of(self.adapter, ALL))
+  local all = self:outcome()
+  for name, t in pairs(self.kept or {}) do all["best/" .. name] = t end
+  return all
+end
+
+local function kept_in(state, tensors)
+  local kept = {}
+  for name in pairs(tensors) do kept[name] = state["best/" .. name] end
+  return next(kept) and copied(kept)
 end
 
 function Lora:load_state(state)
   copy_over(tensors_of(self.adapter, ALL), state)
+  self.kept = kept_in(state, tensors_of(self.adapter, LEARNT))
   self.effective:settle()
 end
 

@@ -29,6 +29,8 @@
 --     finish(run)             after the last step, before the best come back
 --     state(), load_state(t)  what a run that is resumed needs: a table of
 --                             tensors by name
+--     outcome()               what a run that has ended leaves beside the
+--                             model's weights, for load_state
 -- @module lunula.train.techniques
 
 local check = require "lunula.check"
