@@ -117,6 +117,16 @@ describe("A training that was stopped", function()
     assert_same_as_whole({ tune = "lora", learning_rate = 0.3 }, { 4, 14 })
   end)
 
+  it("does so with LoRA that was at its best before", function()
+    local given = { tune = "lora", learning_rate = 3, validate_every = 1 }
+    given.checkpoint_every = NONE
+    local whole, model = fit(given)
+    given.checkpoint_every = 2
+    assert.is_true(whole.best_step < 14)  -- else the state has no best
+    local _, resumed = stopped_at(14, given)
+    assert.are.same(bits(model), bits(resumed))
+  end)
+
   it("has A and B again when it had ended", function()
     local given = { tune = "lora", checkpoint = new_folder() }
     local _, model = fit(given)
