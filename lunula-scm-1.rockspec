@@ -193,6 +193,7 @@ build = {
     ["lunula.metrics"] = "lua/lunula/metrics/init.lua",
     ["lunula.metrics.bootstrap"] = "lua/lunula/metrics/bootstrap.lua",
     ["lunula.metrics.layout"] = "lua/lunula/metrics/layout.lua",
+    ["lunula.multitask"] = "lua/lunula/multitask.lua",
     ["lunula.nn"] = "lua/lunula/nn.lua",
     ["lunula.optim"] = "lua/lunula/optim.lua",
     ["lunula.options"] = "lua/lunula/options.lua",

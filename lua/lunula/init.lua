@@ -11,9 +11,9 @@
 --
 -- Its fields are modules, each loaded when it is first used: `baseline`,
 -- `batches`, `checkpoint`, `classifier`, `core`, `data`, `embedder`,
--- `encoder`, `evaluate`, `explain`, `hub`, `lora`, `metrics`, `nn`, `optim`,
--- `progress`, `quantize`, `recipes`, `schedule`, `search`, `split`, `tensor`,
--- `tokenizer`, `train`, `windows`.
+-- `encoder`, `evaluate`, `explain`, `hub`, `lora`, `metrics`, `multitask`,
+-- `nn`, `optim`, `progress`, `quantize`, `recipes`, `schedule`, `search`,
+-- `split`, `tensor`, `tokenizer`, `train`, `windows`.
 -- @module lunula
 
 local lunula = {}
@@ -23,9 +23,9 @@ lunula.version = "0.1.0"
 
 local FIELDS = {
   "baseline", "batches", "checkpoint", "classifier", "core", "data",
-  "embedder", "encoder", "evaluate", "explain", "hub", "lora", "metrics", "nn",
-  "optim", "progress", "quantize", "recipes", "schedule", "search", "split",
-  "tensor", "tokenizer", "train", "windows",
+  "embedder", "encoder", "evaluate", "explain", "hub", "lora", "metrics",
+  "multitask", "nn", "optim", "progress", "quantize", "recipes", "schedule",
+  "search", "split", "tensor", "tokenizer", "train", "windows",
 }
 
 local MODULE = {}
