@@ -42,6 +42,8 @@ build = {
         "src/base/rng.c",
         "src/base/status.c",
         "src/base/thread.c",
+        "src/encoder/activate.c",
+        "src/encoder/adapter.c",
         "src/encoder/attention.c",
         "src/encoder/embeddings.c",
         "src/encoder/encoder.c",

@@ -92,6 +92,14 @@ describe("Where to train", function()
         end, model)
       end)
 
+    it("lets adapters, LayerNorm and the head learn when it is adapters",
+      function()
+        assert_learns({ tune = "adapters" }, function(name)
+          return is_head(name) or name:find "LayerNorm" ~= nil
+            or name:find "%.adapter%." ~= nil
+        end, new_model { adapter_size = 4 })
+      end)
+
     it("lets the head alone learn when it is head", function()
       assert_learns({ tune = "head" }, is_head)
     end)
@@ -268,6 +276,18 @@ describe("Where to train", function()
         return name == "pooler.dense.weight" or (layer_of(name) or 0) > 0
           and not name:find "bias$" and not name:find "LayerNorm"
       end)
+    end)
+
+    it("starts adapters anew too, where they are", function()
+      local model = new_model { adapter_size = 4 }
+      local name = "encoder.layer.%d.output.adapter.up.weight"
+      for _, p in ipairs(model:parameters()) do
+        p.tensor:copy(p.tensor + 1)
+      end
+      model.encoder:reinit(1, 5)
+      local now = bits(model)
+      assert.is_true(now[name:format(1)]:max():item() > 0.5)
+      assert.is_true(now[name:format(2)]:max():item() < 0.1)
     end)
 
     it("follows the seed, as the training does", function()

@@ -26,7 +26,8 @@ local Classifier = {}
 local none = options.none
 local KNOWN = {
   labels = none, pooling = none, dropout = none, max_length = none, seed = 0,
-  precision = none, queue_capacity = 64,
+  precision = none, queue_capacity = 64, attention = none,
+  adapter_size = none,
 }
 
 -- tokens read of a text where neither the caller nor the folder says: enough
@@ -167,11 +168,18 @@ local function default_max_length(self, dir)
     { least = 2, most = most })
 end
 
+-- with causal attention the first token has seen nothing but itself
 local function pooling_of(self, given, dir)
-  if given then return check.choice(given, "classifier: pooling", POOLINGS) end
-  local saved = self.config.classifier_pooling or "pooler"
-  return check.choice(saved, dir .. "/config.json: classifier_pooling",
-    POOLINGS)
+  local causal = self.config.is_decoder
+  local saved = self.config.classifier_pooling
+  local pooling = given or saved or causal and "mean" or "pooler"
+  check.choice(pooling, given and "classifier: pooling"
+    or dir .. "/config.json: classifier_pooling", POOLINGS)
+  if causal and pooling ~= "mean" then
+    fail("classifier: pooling '%s' reads the first token, which sees no other "
+      .. "with causal attention; use 'mean'", pooling)
+  end
+  return pooling
 end
 
 local function precision_of(given, saved)
@@ -211,7 +219,14 @@ end
 --   the folder's head when not given. A head that is there keeps its own:
 --   given ones must be among them, or name those that nobody named
 -- @string[opt] given.pooling "pooler" (BERT's, and the default), "first" or
---   "mean"; transformers only knows the first
+--   "mean" (the default, and the only one, with causal attention);
+--   transformers only knows the first
+-- @string[opt] given.attention "bidirectional", or "causal": a token sees none
+--   that is behind it, `is_decoder` in the folder's config. That of the folder
+--   when not given
+-- @int[opt] given.adapter_size of adapters behind each half of each layer (see
+--   `encoder.changed`), made where the folder has none; transformers does not
+--   know them, and loads the rest. Those of the folder when not given
 -- @number[opt] given.dropout of hidden states, attention and the pooled
 --   vector; the folder's config's when not given, 0.1 in most
 -- @int[opt] given.max_length most tokens of a text; what the folder's model
@@ -225,7 +240,8 @@ end
 -- @treturn classifier with the fields `encoder`, `tokenizer`, `head`,
 --   `labels`, `max_length`, `pooling`, `precision`, `config`
 -- @raise naming the file that is missing or wrong; when the folder's head
---   lacks a label that is given
+--   lacks a label that is given; when the first token is to be pooled and
+--   attention is causal
 -- @usage local model = lunula.classifier("all-MiniLM-L6-v2",
 --   { labels = { "negative", "positive" } })
 local function classifier(name_or_dir, given)
@@ -242,6 +258,8 @@ end
 -- @raise as `classifier`
 function Classifier.from(saved, given)
   local o = options.check(given, KNOWN, "classifier")
+  saved = encoder.changed(saved, { attention = o.attention,
+    adapter_size = o.adapter_size, seed = o.seed })
   local self = setmetatable({
     saved = saved, given = o, config = config_of_folder(saved),
     tokenizer = tokenizer.from(saved), base = saved.dir,

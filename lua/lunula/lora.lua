@@ -25,7 +25,7 @@ local IN_FRONT = "base_model.model."
 local A, B = ".lora_A.weight", ".lora_B.weight"
 
 -- a stream of random numbers for each matrix, that nothing else uses
-local PURPOSE = 3000000
+local PURPOSE = 4000000
 
 local function fail(message, ...)
   error(message:format(...), 0)

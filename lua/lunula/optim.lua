@@ -121,8 +121,10 @@ end
 
 --- Makes an optimizer.
 -- From modules, all parameters are decayed but those whose names end in
--- `bias` or `LayerNorm.weight`. Parameters that are not to learn have no
--- gradient (`requires_grad(false)`) and are left alone.
+-- `bias` or `LayerNorm.weight`. Parameters that are not to learn
+-- (`requires_grad(false)`) are left alone, as they are; this may change from
+-- step to step. What learns for the first time begins with no moments, what
+-- learns again goes on with those that it had.
 -- @tparam {table,...} sources modules or groups; or one module
 -- @tparam[opt] table given
 -- @number[opt=5e-5] given.learning_rate above 0
