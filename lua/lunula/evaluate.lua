@@ -5,6 +5,7 @@
 
 local check = require "lunula.check"
 local encoded = require "lunula.encoded"
+local honesty = require "lunula.metrics.honesty"
 local labels = require "lunula.labels"
 local metrics = require "lunula.metrics"
 local nn = require "lunula.nn"
@@ -16,22 +17,31 @@ local KNOWN = { batch_size = 32 }
 
 local function nothing() end
 
--- The class predicted for each row, and the loss of all. Rows of like length
--- are side by side: batches of like cost.
-local function judge(model, prepared, limit, on_batch)
-  local tokens, classes = prepared.tokens, prepared.classes
-  local predicted, total = {}, 0
+-- Calls a function with the numbers of each batch's rows, their logits [rows,
+-- labels] and right classes. Rows of like length are side by side: batches of
+-- like cost.
+local function each_batch(model, prepared, how, f)
+  local tokens, logits = prepared.tokens, prepared.logits or how.logits
   local order = sampler.by_length(tokens.lengths)
-  for _, numbers in ipairs(sampler.cut_to_read(order, limit.batch_size,
+  for _, numbers in ipairs(sampler.cut_to_read(order, how.batch_size,
       tokens.lengths)) do
-    on_batch()
-    local logits = limit.logits(model, (tokens:batch(numbers)))
-    local gold = tensor.from(sampler.pick(classes, numbers), "int32")
+    how.on_batch()
+    f(numbers, logits(model, (tokens:batch(numbers))),
+      sampler.pick(prepared.classes, numbers))
+  end
+end
+
+-- The class predicted for each row, the loss of all, and their honesty.
+local function judge(model, prepared, how)
+  local predicted, total, honest = {}, 0, honesty.new()
+  each_batch(model, prepared, how, function(numbers, logits, classes)
+    local gold = tensor.from(classes, "int32")
     total = total + nn.cross_entropy(logits, gold):item() * #numbers
     local _, best = logits:max(2)
     for i, class in ipairs(best:totable()) do predicted[numbers[i]] = class end
-  end
-  return predicted, total / #classes
+    honest:see(numbers, logits:softmax(2):totable(), classes)
+  end)
+  return predicted, total / #prepared.classes, honest
 end
 
 local function names_of(classes, list)
@@ -46,7 +56,8 @@ local evaluate = {}
 -- @tparam classifier model
 -- @tparam {table,...} rows as from `data.read`
 -- @string what who asks, for the message
--- @treturn table
+-- @treturn table; its `tokens` may be exchanged for what gives other batches,
+--   for a function `logits` of the model and such a batch
 -- @raise when there are no rows, or a label is not one of the model's
 function evaluate.prepare(model, rows, what)
   labels.check_rows(rows, what)
@@ -58,6 +69,25 @@ function evaluate.prepare(model, rows, what)
   }
 end
 
+local function how_to(model, limit, on_batch)
+  return {
+    batch_size = limit and limit.batch_size or KNOWN.batch_size,
+    -- while it learns: no copy of the weights is worth to be made
+    logits = model:is_training() and model.forward or model.logits,
+    on_batch = on_batch or nothing,
+  }
+end
+
+--- Calls a function with what a model says of each batch of prepared rows.
+-- @tparam classifier model
+-- @tparam table prepared by `evaluate.prepare`
+-- @tparam ?table limit `batch_size`, the most rows of a batch
+-- @func f of the rows' numbers, their logits, a tensor [rows, labels], and
+--   their right classes, from 0
+function evaluate.each_batch(model, prepared, limit, f)
+  model:infer(each_batch, model, prepared, how_to(model, limit), f)
+end
+
 --- Judges a model by rows that were prepared.
 -- @tparam classifier model
 -- @tparam table prepared by `evaluate.prepare`
@@ -65,17 +95,12 @@ end
 -- @func[opt] on_batch called before each batch; what it raises ends the run
 -- @treturn table as `evaluate` returns
 function evaluate.run(model, prepared, limit, on_batch)
-  local how = {
-    batch_size = limit and limit.batch_size or KNOWN.batch_size,
-    -- while it learns: no copy of the weights is worth to be made
-    logits = prepared.logits
-      or model:is_training() and model.forward or model.logits,
-  }
-  local predicted, loss = model:infer(judge, model, prepared, how,
-    on_batch or nothing)
+  local predicted, loss, honest = model:infer(judge, model, prepared,
+    how_to(model, limit, on_batch))
   local report = metrics.report(prepared.gold,
     names_of(predicted, model.labels), model.labels)
   report.loss = loss
+  for name, figure in pairs(honest:figures()) do report[name] = figure end
   return report
 end
 
@@ -86,7 +111,11 @@ end
 -- @tparam[opt] table given
 -- @int[opt=32] given.batch_size most rows of a batch
 -- @treturn table as from `metrics.report`, over all labels of the model; and
---   `loss`, the mean cross entropy. `tostring` gives a table for a terminal.
+--   `loss`, the mean cross entropy (the negative log likelihood); `ece`, the
+--   expected calibration error, and `brier`, the Brier score, of its
+--   probabilities; `selective`, a list of `{coverage=, accuracy=, threshold=}`:
+--   how often it is right where only its surest answers are given (see
+--   `metrics.selective`). `tostring` gives a table for a terminal.
 -- @raise when there are no rows, or a label is not one of the model's
 -- @usage print(lunula.evaluate(model, parts.test))
 local function judge_rows(_, model, rows, given)

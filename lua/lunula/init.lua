@@ -9,11 +9,12 @@
 --    lunula.train(model, parts.train, { validation = parts.validation })
 --    print(lunula.evaluate(model, parts.test))
 --
--- Its fields are modules, each loaded when it is first used: `baseline`,
--- `batches`, `checkpoint`, `classifier`, `core`, `data`, `embedder`,
--- `encoder`, `evaluate`, `explain`, `hub`, `lora`, `metrics`, `multitask`,
--- `nn`, `optim`, `progress`, `quantize`, `recipes`, `schedule`, `search`,
--- `split`, `tensor`, `tokenizer`, `train`, `windows`.
+-- Its fields are modules, each loaded when it is first used: `active`,
+-- `baseline`, `batches`, `calibrate`, `checkpoint`, `classifier`, `core`,
+-- `data`, `distil`, `embedder`, `encoder`, `evaluate`, `explain`, `few_shot`,
+-- `hub`, `lora`, `metrics`, `multitask`, `nn`, `optim`, `pretrain`, `progress`,
+-- `quantize`, `recipes`, `schedule`, `search`, `self_train`, `split`, `sweep`,
+-- `tensor`, `thresholds`, `tokenizer`, `train`, `windows`.
 -- @module lunula
 
 local lunula = {}
@@ -22,10 +23,11 @@ local lunula = {}
 lunula.version = "0.1.0"
 
 local FIELDS = {
-  "baseline", "batches", "checkpoint", "classifier", "core", "data",
-  "embedder", "encoder", "evaluate", "explain", "hub", "lora", "metrics",
-  "multitask", "nn", "optim", "progress", "quantize", "recipes", "schedule",
-  "search", "split", "tensor", "tokenizer", "train", "windows",
+  "active", "baseline", "batches", "calibrate", "checkpoint", "classifier",
+  "core", "data", "distil", "embedder", "encoder", "evaluate", "explain",
+  "few_shot", "hub", "lora", "metrics", "multitask", "nn", "optim", "pretrain",
+  "progress", "quantize", "recipes", "schedule", "search", "self_train",
+  "split", "sweep", "tensor", "thresholds", "tokenizer", "train", "windows",
 }
 
 local MODULE = {}

@@ -54,6 +54,7 @@ function job.submit(queue, model, texts, given)
   if not handed then return refuse(queue) end  -- a finalizer was faster
   return setmetatable({
     core = handed, labels = model.labels, single = type(texts) == "string",
+    min_score = given and given.min_score,
   }, Job)
 end
 
@@ -85,7 +86,7 @@ end
 function Job:result()
   local ok, rows, cut = pcall(self.core.result, self.core)
   if not ok then error("job: " .. tostring(rows), 0) end
-  return predictions.all(self.labels, rows, cut, self.single)
+  return predictions.all(self.labels, rows, cut, self.single, self.min_score)
 end
 
 --- Gives it up: it is done at once, and has no result.

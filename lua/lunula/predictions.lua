@@ -14,7 +14,7 @@ local predictions = {}
 local none = options.none
 local KNOWN = {
   text_pairs = none, batch_size = none, batch_tokens = none,
-  truncation = "head", stride = none, threads = none,
+  truncation = "head", stride = none, threads = none, min_score = none,
 }
 
 -- more than any batch has
@@ -51,6 +51,9 @@ local function check_options(given, what)
   tokenizer.check_truncation(o, what)
   if o.threads then
     check.integer(o.threads, what .. ": threads", { least = 1, most = 64 })
+  end
+  if o.min_score then
+    check.number(o.min_score, what .. ": min_score", { least = 0, most = 1 })
   end
   return o
 end
@@ -92,12 +95,14 @@ end
 -- @tparam {{number,...},...} rows probabilities of each text
 -- @tparam {int,...} cut bytes of each that were not read
 -- @bool single one text was asked about, no array
+-- @tparam ?number min_score below which a prediction is marked as `abstained`
 -- @treturn table a prediction, or an array of them
-function predictions.all(labels, rows, cut, single)
+function predictions.all(labels, rows, cut, single, min_score)
   local list = {}
   for i, row in ipairs(rows) do
     list[i] = prediction(labels, row)
     list[i].cut = cut[i] > 0 and cut[i] or nil
+    list[i].abstained = list[i].score < (min_score or 0) or nil
   end
   return single and list[1] or list
 end
@@ -111,7 +116,8 @@ function predictions.now(model, texts, given)
   local asked = predictions.ask(model, texts, given, "predict")
   local ok, rows, cut = pcall(asked.run, asked, model.space)
   if not ok then fail("predict: %s", rows) end
-  return predictions.all(model.labels, rows, cut, type(texts) == "string")
+  return predictions.all(model.labels, rows, cut, type(texts) == "string",
+    given and given.min_score)
 end
 
 return predictions

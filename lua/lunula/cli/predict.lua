@@ -19,6 +19,8 @@ local OPTIONS = {
     what = "most texts of a batch (32)" },
   { name = "batch-tokens", type = "integer", value = "N", min = 2,
     what = "most tokens of a batch, instead" },
+  { name = "min-score", type = "number", value = "X", min = 0, max = 1,
+    what = 'mark answers of a lower score with "abstained":true' },
 }
 
 local predict = {
@@ -31,13 +33,16 @@ local predict = {
   options = model.with_options(OPTIONS),
 }
 
-local FIELDS = { "text", "label", "score", "scores" }
-local FIELDS_OF_CUT = { "text", "label", "score", "scores", "cut" }
+local FIELDS = { "text", "label", "score", "scores", "abstained", "cut" }
 
+-- the line of a prediction: those of the fields that it has
 local function line_of(text, prediction)
-  return json.object({ text = text, label = prediction.label,
-    score = prediction.score, scores = prediction.scores,
-    cut = prediction.cut }, prediction.cut and FIELDS_OF_CUT or FIELDS)
+  local present = {}
+  prediction.text = text
+  for _, name in ipairs(FIELDS) do
+    if prediction[name] ~= nil then present[#present + 1] = name end
+  end
+  return json.object(prediction, present)
 end
 
 local function check(values)
@@ -55,7 +60,7 @@ function predict.run(values)
   if values.max_length then classifier:set_max_length(values.max_length) end
   local how = { batch_size = values.batch_size,
     batch_tokens = values.batch_tokens, truncation = values.truncation,
-    stride = values.stride }
+    stride = values.stride, min_score = values.min_score }
   texts.answer(values, function(batch)
     local lines = {}
     for i, prediction in ipairs(classifier:predict(batch, how)) do

@@ -73,7 +73,26 @@ function layout.scores(report)
   rows[#rows + 1] = { "macro F1", "", "", fraction(report.macro_f1), n }
   rows[#rows + 1] = { "weighted F1", "", "", fraction(report.weighted_f1), n }
   rows[#rows + 1] = { "MCC", "", "", fraction(report.mcc), n }
+  if report.ece then
+    rows[#rows + 1] = { "ECE", "", "", fraction(report.ece), n }
+    rows[#rows + 1] = { "Brier score", "", "", fraction(report.brier), n }
+  end
   return aligned(rows, 1)
+end
+
+--- What it is worth to answer only what is sure enough.
+-- @tparam table report with `selective`, or without
+-- @treturn string empty where there is nothing to say
+function layout.selective(report)
+  local points = report.selective
+  if not points or #points == 0 then return "" end
+  local rows = { { "coverage" }, { "accuracy" }, { "least score" } }
+  for i, point in ipairs(points) do
+    rows[1][i + 1] = fraction(point.coverage)
+    rows[2][i + 1] = fraction(point.accuracy)
+    rows[3][i + 1] = ("%.4f"):format(point.threshold)
+  end
+  return aligned(rows, 1) .. "\n"
 end
 
 local function matrix(report)
