@@ -103,6 +103,13 @@ describe("A training that was stopped", function()
       rdrop_alpha = 1, schedule = "cosine" }, { 3, 7, 10 })
   end)
 
+  it("does so with techniques that gather something, or draw", function()
+    assert_same_as_whole({ averaging = "ema", averaging_every = 3,
+      mixout = 0.5, mixup_alpha = 1, word_dropout = 0.2 }, { 3, 8 })
+    assert_same_as_whole({ averaging = "uniform", averaging_every = 2,
+      adversarial = "smart", keep_best = false }, { 9, 14 })
+  end)
+
   it("does so without validation", function()
     assert_same_as_whole({ validation = NONE, metric = "accuracy" },
       { 6, 11 })

@@ -275,6 +275,7 @@ function train.fit(run)
   model:train(true)
   local ok, why = pcall(fit, run)
   run.model = model
+  if not ok then techniques.each(run, "abandon") end
   model:train(false)
   restore()
   run.best:forget()

@@ -27,10 +27,14 @@
 --     keep(), restore()       when these weights are the best; to have them
 --                             back
 --     finish(run)             after the last step, before the best come back
+--     abandon()               after an error, wherever it was: gives the model
+--                             the weights that the optimizer moved
 --     state(), load_state(t)  what a run that is resumed needs: a table of
 --                             tensors by name
 --     outcome()               what a run that has ended leaves beside the
 --                             model's weights, for load_state
+--
+-- A field of such an object must not have the name of one of these methods.
 -- @module lunula.train.techniques
 
 local check = require "lunula.check"
@@ -38,7 +42,10 @@ local check = require "lunula.check"
 local techniques = {}
 
 -- in the order in which they are called
-local NAMES = { "tune", "lora", "cached", "rdrop" }
+local NAMES = {
+  "tune", "lora", "cached", "focal", "augment", "mixup", "distillation",
+  "rdrop", "adversarial", "averaging", "mixout",
+}
 
 local function modules()
   local list = {}
