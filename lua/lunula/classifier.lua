@@ -14,6 +14,7 @@ local grad = require "lunula.grad"
 local hub = require "lunula.hub"
 local job = require "lunula.job"
 local label_lists = require "lunula.labels"
+local lora = require "lunula.lora"
 local nn = require "lunula.nn"
 local options = require "lunula.options"
 local predictions = require "lunula.predictions"
@@ -25,7 +26,8 @@ local Classifier = {}
 local none = options.none
 local KNOWN = {
   labels = none, pooling = none, dropout = none, max_length = none, seed = 0,
-  precision = none, queue_capacity = 64,
+  precision = none, queue_capacity = 64, attention = none,
+  adapter_size = none,
 }
 
 -- tokens read of a text where neither the caller nor the folder says: enough
@@ -166,11 +168,18 @@ local function default_max_length(self, dir)
     { least = 2, most = most })
 end
 
+-- with causal attention the first token has seen nothing but itself
 local function pooling_of(self, given, dir)
-  if given then return check.choice(given, "classifier: pooling", POOLINGS) end
-  local saved = self.config.classifier_pooling or "pooler"
-  return check.choice(saved, dir .. "/config.json: classifier_pooling",
-    POOLINGS)
+  local causal = self.config.is_decoder
+  local saved = self.config.classifier_pooling
+  local pooling = given or saved or causal and "mean" or "pooler"
+  check.choice(pooling, given and "classifier: pooling"
+    or dir .. "/config.json: classifier_pooling", POOLINGS)
+  if causal and pooling ~= "mean" then
+    fail("classifier: pooling '%s' reads the first token, which sees no other "
+      .. "with causal attention; use 'mean'", pooling)
+  end
+  return pooling
 end
 
 local function precision_of(given, saved)
@@ -218,7 +227,14 @@ end
 --   the folder's head when not given. A head that is there keeps its own:
 --   given ones must be among them, or name those that nobody named
 -- @string[opt] given.pooling "pooler" (BERT's, and the default), "first" or
---   "mean"; transformers only knows the first
+--   "mean" (the default, and the only one, with causal attention);
+--   transformers only knows the first
+-- @string[opt] given.attention "bidirectional", or "causal": a token sees none
+--   that is behind it, `is_decoder` in the folder's config. That of the folder
+--   when not given
+-- @int[opt] given.adapter_size of adapters behind each half of each layer (see
+--   `encoder.changed`), made where the folder has none; transformers does not
+--   know them, and loads the rest. Those of the folder when not given
 -- @number[opt] given.dropout of hidden states, attention and the pooled
 --   vector; the folder's config's when not given, 0.1 in most
 -- @int[opt] given.max_length most tokens of a text; what the folder's model
@@ -233,7 +249,8 @@ end
 --   `labels`, `max_length`, `pooling`, `precision`, `config`, `temperature`
 --   (see `lunula.calibrate`)
 -- @raise naming the file that is missing or wrong; when the folder's head
---   lacks a label that is given
+--   lacks a label that is given; when the first token is to be pooled and
+--   attention is causal
 -- @usage local model = lunula.classifier("all-MiniLM-L6-v2",
 --   { labels = { "negative", "positive" } })
 local function classifier(name_or_dir, given)
@@ -250,9 +267,11 @@ end
 -- @raise as `classifier`
 function Classifier.from(saved, given)
   local o = options.check(given, KNOWN, "classifier")
+  saved = encoder.changed(saved, { attention = o.attention,
+    adapter_size = o.adapter_size, seed = o.seed })
   local self = setmetatable({
     saved = saved, given = o, config = config_of_folder(saved),
-    tokenizer = tokenizer.from(saved),
+    tokenizer = tokenizer.from(saved), base = saved.dir,
     labels = labels_of(saved, o.labels),
     precision = precision_of(o.precision, saved),
     temperature = temperature_of(saved),
@@ -517,6 +536,13 @@ function Classifier:save(dir)
   checkpoint.write(dir, { config = trained_config(self), tensors = tensors,
     files = self.tokenizer.files })
 end
+
+--- Saves what LoRA has learnt, and the head: see `lunula.lora.save`.
+-- @function Classifier:save_adapter
+-- @string dir
+-- @tparam[opt] table given
+-- @usage model:save_adapter "my-adapter"
+Classifier.save_adapter = lora.save
 
 -- }========
 

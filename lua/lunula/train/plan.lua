@@ -38,7 +38,6 @@ function plan.check(o)
     check_option(o, name, "integer", { least = 1 })
   end
   sampler.check(o, "train")
-  techniques.check(o)
   check_option(o, "warmup_ratio", "number", { least = 0, most = 1 })
   check_option(o, "label_smoothing", "number", { least = 0, most = 1 })
   check_option(o, "max_grad_norm", "number", { above = 0, most = math.huge })
@@ -64,6 +63,7 @@ function plan.check(o)
       fail("%s: there is no checkpoint, the folder to save to", name)
     end
   end
+  techniques.check(o)
 end
 
 -- }========
@@ -108,6 +108,15 @@ local function weights_of(given, classes, list)
   return weights
 end
 
+-- What the loss of logits is told.
+local function loss_of(o, classes, list)
+  local weight = weights_of(o.class_weights, classes, list)
+  if o.focal_gamma > 0 then
+    return { weight = weight, gamma = o.focal_gamma }
+  end
+  return { weight = weight, label_smoothing = o.label_smoothing }
+end
+
 -- }========
 
 -- {======== steps ========
@@ -147,10 +156,11 @@ end
 -- @tparam classifier model
 -- @tparam {table,...} rows
 -- @tparam table o options of `train`
--- @treturn table `tokens` and `classes` of the rows, `validation` as from
---   `evaluate.prepare`, `loss` for `nn.cross_entropy`; `groups`, a function
---   from an epoch to what each of its steps learns from, an array of batches
---   of row numbers; `steps` in all, and `factor` of the learning rate
+-- @treturn table the `rows`, their `tokens` and `classes`, `validation` as from
+--   `evaluate.prepare`, `loss` for `nn.cross_entropy` or, with a `gamma`,
+--   `nn.focal_loss`; `groups`, a function from an epoch to what each of its
+--   steps learns from, an array of batches of row numbers; `steps` in all, and
+--   `factor` of the learning rate
 -- @raise when rows can't be learnt from
 function plan.make(model, rows, o)
   labels.check_rows(rows, "train")
@@ -166,13 +176,11 @@ function plan.make(model, rows, o)
   local groups = grouper(o, tokens.lengths)
   local steps = count_steps(o, groups)
   return {
-    classes = classes, tokens = tokens, groups = groups, steps = steps,
+    rows = rows, classes = classes, tokens = tokens,
+    groups = groups, steps = steps,
     validation = o.validation
       and evaluate.prepare(model, o.validation, "train: validation"),
-    loss = {
-      weight = weights_of(o.class_weights, classes, model.labels),
-      label_smoothing = o.label_smoothing,
-    },
+    loss = loss_of(o, classes, model.labels),
     factor = schedule[o.schedule](steps, { warmup_ratio = o.warmup_ratio }),
   }
 end
