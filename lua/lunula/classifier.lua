@@ -14,6 +14,7 @@ local grad = require "lunula.grad"
 local hub = require "lunula.hub"
 local job = require "lunula.job"
 local label_lists = require "lunula.labels"
+local lora = require "lunula.lora"
 local nn = require "lunula.nn"
 local options = require "lunula.options"
 local predictions = require "lunula.predictions"
@@ -270,7 +271,7 @@ function Classifier.from(saved, given)
     adapter_size = o.adapter_size, seed = o.seed })
   local self = setmetatable({
     saved = saved, given = o, config = config_of_folder(saved),
-    tokenizer = tokenizer.from(saved),
+    tokenizer = tokenizer.from(saved), base = saved.dir,
     labels = labels_of(saved, o.labels),
     precision = precision_of(o.precision, saved),
     temperature = temperature_of(saved),
@@ -535,6 +536,13 @@ function Classifier:save(dir)
   checkpoint.write(dir, { config = trained_config(self), tensors = tensors,
     files = self.tokenizer.files })
 end
+
+--- Saves what LoRA has learnt, and the head: see `lunula.lora.save`.
+-- @function Classifier:save_adapter
+-- @string dir
+-- @tparam[opt] table given
+-- @usage model:save_adapter "my-adapter"
+Classifier.save_adapter = lora.save
 
 -- }========
 

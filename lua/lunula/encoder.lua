@@ -172,13 +172,34 @@ function encoder.new(config, opts)
   return self
 end
 
---- Gives the pooler new random weights.
+--- Gives the pooler new random weights; it is `pooler_is_new` from then on.
 -- @int seed
 function encoder:init_pooler(seed)
+  self.pooler_is_new = true
   self.pooler.weight:copy(tensor.normal(self.pooler.weight:shape(),
     { std = self.config.initializer_range, seed = seed,
       purpose = POOLER_PURPOSE }))
   self.pooler.bias:copy(tensor.zeros(self.pooler.bias:shape()))
+end
+
+--- Gives the top layers, and the pooler, new random weights: those of the
+-- pretraining's task are no good start for another (Zhang et al. 2021,
+-- "Revisiting Few-sample BERT Fine-tuning", https://arxiv.org/abs/2006.05987).
+-- @int layers how many, the top one first
+-- @int[opt=0] seed
+-- @raise when there are not as many layers
+-- @usage encoder:reinit(2, 1)
+function encoder:reinit(layers, seed)
+  local all = self.config.num_hidden_layers
+  check.integer(layers, "reinit: layers", { least = 0, most = all })
+  seed = check.integer(seed or 0, "reinit: seed")
+  for i, purpose in ipairs(purposes_of(self.names)) do
+    local number = tonumber(self.names[i]:match "^encoder%.layer%.(%d+)%.")
+    if number and number >= all - layers then
+      self.core:parameter(i):copy(initial(self, i, seed, purpose))
+    end
+  end
+  self:init_pooler(seed)
 end
 
 --- The name that a parameter has in BertModel: without the "bert." that is in

@@ -47,8 +47,11 @@ local function check_betas(betas)
   end
 end
 
---- Biases and LayerNorm's gains are not decayed, as is usual for BERT.
-local function decays(name)
+--- Whether a parameter is decayed: biases and LayerNorm's gains are not, as is
+-- usual for BERT.
+-- @string name
+-- @treturn bool
+function optim.decays(name)
   return not (name:find("bias$") or name:find("LayerNorm%.weight$"))
 end
 
@@ -77,7 +80,7 @@ local function add_module(self, module, o)
   for _, parameter in ipairs(module:parameters()) do
     local entry = entry_of(parameter, #self.names + 1)
     add(self, entry, o.learning_rate,
-      decays(entry.name) and o.weight_decay or 0)
+      optim.decays(entry.name) and o.weight_decay or 0)
   end
 end
 

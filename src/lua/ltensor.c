@@ -571,8 +571,8 @@ static const luaL_Reg meth[] = {
   {"backward", m_backward},
   {"detach", m_detach},
   {"copy", m_copy},
-  {"lerp_to", m_lerp_to},
   {"checksum", m_checksum},
+  {"lerp_to", m_lerp_to},
   {NULL, NULL}
 };
 

@@ -23,13 +23,15 @@ local function explain_interruption(folder, before, hint)
   error("interrupted before there was a checkpoint", 0)
 end
 
---- Checks that a folder can be saved to.
--- @string folder
+--- Checks that an option's folder, where it is given, can be saved to.
+-- @tparam table values of a command's arguments
+-- @string option its name
 -- @raise when there is something else of this name
-function guarded.check_output(folder)
-  local kind = folder == "" and "nothing" or files.stat(folder)
+function guarded.check_folder(values, option)
+  local folder = values[option]
+  local kind = folder == "" and "nothing" or folder and files.stat(folder)
   if kind and kind ~= "folder" then
-    error(("--output: '%s' is no folder"):format(folder), 0)
+    error(("--%s: '%s' is no folder"):format(option, folder), 0)
   end
 end
 

@@ -114,7 +114,7 @@ function pretrain.run(values)
   check(values)
   local lunula = require "lunula"
   json.check_place(values.json)
-  guarded.check_output(values.output)
+  guarded.check_folder(values, "output")
   if values.threads then lunula.threads(values.threads) end
   local model = fetch.model(values.model)
   checkpoint.make_folders(values.output)

@@ -41,6 +41,8 @@ local AFTER = {
     what = "steps after which --resume may go on, beside each epoch's end" },
   { name = "resume", type = "boolean",
     what = "go on from where the same command was stopped" },
+  { name = "adapter", value = "DIR",
+    what = "where that of --tune lora is saved, as peft does" },
   { name = "calibrate", type = "boolean", what = "then fit a temperature on "
     .. "the validation texts, for honest probabilities" },
   { name = "json", value = "FILE", what = "write the figures there" },
@@ -149,6 +151,12 @@ local function summary(lunula, values, result, report, calibration)
   }
 end
 
+local function check_adapter(values)
+  if values.adapter and values.tune ~= "lora" then
+    arguments.wrong("--adapter: there is one with --tune lora only")
+  end
+end
+
 local function tell(lunula, values, model, result, report, calibration)
   if result.truncated > 0 then
     io.stderr:write(("%d tokens were cut from %s by --max-length %d\n")
@@ -167,11 +175,13 @@ end
 -- @tparam table values of its arguments
 function train.run(values)
   training.check(values)
+  check_adapter(values)
   arguments.needs(values, "calibrate", "validation")
   local lunula = require "lunula"
   local sets = read_sets(lunula, values)
   json.check_place(values.json)
-  guarded.check_output(values.output)
+  guarded.check_folder(values, "output")
+  guarded.check_folder(values, "adapter")
   if values.from_recipe then io.stderr:write(values.from_recipe, "\n") end
   if values.threads then lunula.threads(values.threads) end
   if values.teacher then
@@ -183,6 +193,7 @@ function train.run(values)
   checkpoint.make_folders(values.output)
   local result = fit(lunula, model, sets, values)
   local calibration = calibrate(lunula, model, sets, values)
+  if values.adapter then model:save_adapter(values.adapter) end
   tell(lunula, values, model, result,
     sets.test and lunula.evaluate(model, sets.test), calibration)
 end

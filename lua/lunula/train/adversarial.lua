@@ -19,7 +19,8 @@
 -- Lengths are those of all word vectors of a text, not of a batch; e is
 -- `adversarial_epsilon` times the length of the vectors themselves, so that it
 -- means the same to encoders whose words are of other lengths (all-MiniLM's are
--- about 1.1).
+-- about 1.1, a text of 27 tokens 6). There, after two epochs of 1,280 reviews,
+-- 0.01 takes FGM's loss from 0.52 to 0.79, 0.02 to 1.09, 0.1 to 2.05.
 -- @module lunula.train.adversarial
 
 local draw = require "lunula.train.draw"
@@ -32,8 +33,8 @@ local adversarial = {}
 adversarial.options = {
   { name = "adversarial", type = "choice", choices = { "fgm", "smart" },
     what = "noise on the words: fgm or smart" },
-  { name = "adversarial_epsilon", type = "number", above = 0, default = 0.1,
-    what = "its length in that of the words (0.1); of use with adversarial" },
+  { name = "adversarial_epsilon", type = "number", above = 0, default = 0.02,
+    what = "its length in that of the words (0.02); of use with adversarial" },
   { name = "adversarial_weight", type = "number", above = 0, default = 1,
     what = "of the loss that it adds (1); of use with adversarial" },
 }

@@ -70,7 +70,8 @@ end
 -- @tparam[opt] table given for `classifier:pooled`; the item's
 -- @treturn tensor [rows, labels], recorded
 function objective.logits(run, item, given)
-  local vectors = run.model:pooled(item.batch, given or item.given)
+  local vectors = item.vectors
+    or run.model:pooled(item.batch, given or item.given)
   return run.model:classify(
     techniques.through(run, "vectors", item, vectors))
 end

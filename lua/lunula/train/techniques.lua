@@ -8,14 +8,16 @@
 --             "choice" | "strings", default =, choices =, and the bounds
 --             least, most, above, below }
 --   check(o)  optional: raises when its options don't go with others
---   new(run)  what is made of it for a training, or nil where it is not asked
+--   new(run)  may change run.learners (see `lunula.train.learners`); returns
+--             what is made of it for a training, or nil where it is not asked
 --             for: an object with any of these methods, called in the order of
 --             the list below
 --
 --     first(run)              before a step's first batch
 --     rows(item)              may change item.rows, which a batch is made of
 --     batch(item)             may change item.batch, and set item.given, for
---                             `classifier:pooled`
+--                             `classifier:pooled`; or set item.vectors, what
+--                             that would give
 --     vectors(item, vectors)  returns the pooled vectors to go on with
 --     loss(item, loss, logits) returns the loss to go on with
 --     learnt(item, share)     after a batch's backward, of `share` of its loss
@@ -29,6 +31,8 @@
 --                             the weights that the optimizer moved
 --     state(), load_state(t)  what a run that is resumed needs: a table of
 --                             tensors by name
+--     outcome()               what a run that has ended leaves beside the
+--                             model's weights, for load_state
 --
 -- A field of such an object must not have the name of one of these methods.
 -- @module lunula.train.techniques
@@ -39,8 +43,8 @@ local techniques = {}
 
 -- in the order in which they are called
 local NAMES = {
-  "focal", "augment", "mixup", "distillation", "rdrop", "adversarial",
-  "averaging", "mixout",
+  "tune", "lora", "cached", "focal", "augment", "mixup", "distillation",
+  "rdrop", "adversarial", "averaging", "mixout",
 }
 
 local function modules()

@@ -1,0 +1,155 @@
+--- David beats Goliath: all-MiniLM-L6-v2 (22.7 million parameters), fine-tuned
+-- by lunula, beside massive models on the same test rows.
+-- usage: lua5.4 spec/peers/goliath.lua DATA RUNS [NAME ...]
+--   DATA  the folder of `spec/peers/goliath/data.lua`
+--   RUNS  where trainings are kept; stopped, it goes on from there
+--   NAME  of some of the sets alone; all when not given
+-- Several trainings of each set are judged by its validation rows; the one
+-- that is best there reads the test rows, once. Prints for each set the
+-- candidates, then accuracy (GoEmotions: macro F1) on the test rows with the
+-- interval of 95 % that the bootstrap gives, parameters and minutes.
+
+local lunula = require "lunula"
+local bootstrap = require "lunula.metrics.bootstrap"
+local checkpoint = require "lunula.checkpoint"
+local data = require "spec.peers.goliath.data"
+local sets = require "spec.peers.goliath.sets"
+local settings = require "lunula.settings"
+
+local MODEL = "all-MiniLM-L6-v2"
+local DATA, RUNS = arg[1], arg[2]
+
+local function wanted(name)
+  if #arg < 3 then return true end
+  for i = 3, #arg do
+    if arg[i] == name then return true end
+  end
+end
+
+-- {======== training ========
+
+local function parameters_of(model)
+  local n = 0
+  for _, p in ipairs(model:parameters()) do
+    local size = 1
+    for _, k in ipairs(p.tensor:shape()) do size = size * k end
+    n = n + size
+  end
+  return n
+end
+
+-- Rows with what earlier candidates of the set say of them.
+local function taught(rows, teachers, dir)
+  local models = {}
+  for i, name in ipairs(teachers) do
+    models[i] = lunula.classifier(dir .. "/" .. name, { precision = "bf16" })
+  end
+  return lunula.distil.scores(models, rows)
+end
+
+-- The options of a candidate, over those of all.
+local function options_of(set, candidate)
+  local options = {}
+  for _, part in ipairs { sets.ALL, set.all or {}, candidate.options } do
+    for name, value in pairs(part) do options[name] = value end
+  end
+  return options
+end
+
+-- Trains a candidate, or takes up what an earlier run of this made of it.
+local function train(set, rows, candidate, dir)
+  local folder = dir .. "/" .. candidate.name
+  local options = options_of(set, candidate)
+  local learnt = rows.train
+  if candidate.teachers then
+    learnt = taught(learnt, candidate.teachers, dir)
+  end
+  local model = settings.model(MODEL, rows.train, options)
+  local of_training = select(2, settings.split(options))
+  of_training.validation, of_training.metric = rows.validation, set.metric
+  of_training.checkpoint, of_training.resume = folder, true
+  local result = lunula.train(model, learnt, of_training)
+  local best = 0
+  for _, entry in ipairs(result.validations) do
+    best = math.max(best, entry.scores[set.metric])
+  end
+  print(("  %-24s validation %.4f  %5.1f min"):format(candidate.name, best,
+    result.train_seconds / 60))
+  io.stdout:flush()
+  return model, best, result.train_seconds / 60
+end
+
+local function choose(set, rows, dir)
+  local chosen, minutes = nil, {}
+  for _, candidate in ipairs(set.candidates) do
+    local model, score, spent = train(set, rows, candidate, dir)
+    minutes[candidate.name] = spent
+    for _, teacher in ipairs(candidate.teachers or {}) do
+      spent = spent + minutes[teacher]
+    end
+    if not chosen or score > chosen.score then
+      chosen = { model = model, score = score, minutes = spent,
+        name = candidate.name }
+    end
+    collectgarbage()
+  end
+  return chosen
+end
+
+-- }========
+
+-- {======== judging ========
+
+-- what was found for all rows, in their order, read in the model's best form
+local function answers(model, rows)
+  local texts = {}
+  for i, row in ipairs(rows) do texts[i] = row.text end
+  return model:predict(texts)
+end
+
+-- 1 for each row that is right
+local function right(model, rows)
+  local list = {}
+  for i, answer in ipairs(answers(model, rows)) do
+    list[i] = answer.label == rows[i].label and 1 or 0
+  end
+  return list
+end
+
+local function shown(interval)
+  return ("%.1f %% (%.1f to %.1f)"):format(100 * interval.mean,
+    100 * interval.low, 100 * interval.high)
+end
+
+local function judge(set, rows, chosen)
+  if set.metric == "macro_f1" then
+    return shown(sets.macro_f1(answers(chosen.model, rows.test), rows.test))
+  end
+  local list = right(chosen.model, rows.test)
+  local text = shown(bootstrap.mean(list))
+  if rows.rival then
+    text = text .. ("; rival %.1f %%, difference %s"):format(
+      100 * bootstrap.mean(rows.rival).mean,
+      shown(bootstrap.difference(list, rows.rival)))
+  end
+  if rows.second then
+    text = text .. ("; %s %s"):format(rows.second_name,
+      shown(bootstrap.mean(right(chosen.model, rows.second))))
+  end
+  return text
+end
+
+-- }========
+
+for _, set in ipairs(sets) do
+  if wanted(set.name) then
+    local rows, dir = data[set.name](DATA), RUNS .. "/" .. set.name
+    checkpoint.make_folders(dir)
+    print(("%s: %d to learn from, %d validation, %d test; to beat: %s"):format(
+      set.name, #rows.train, #rows.validation, #rows.test, set.rival))
+    local chosen = choose(set, rows, dir)
+    print(("  chosen: %s; test %s; %.1f M parameters; %.0f min"):format(
+      chosen.name, judge(set, rows, chosen),
+      parameters_of(chosen.model) / 1e6, chosen.minutes))
+  end
+end
