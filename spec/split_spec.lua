@@ -313,8 +313,8 @@ describe("split refuses", function()
 
   it("labels that are missing in some rows, or no strings", function()
     fails("split: row 2 has no 'label'", split, { { label = "a" }, {} })
-    fails("split: row 1: expected a string as its label, got number", split,
-      { { label = 1 } })
+    fails("split: row 1: expected a string as its label, got boolean", split,
+      { { label = true } })
   end)
 
   it("options it does not know, and seeds that are no integers", function()

@@ -5,39 +5,30 @@
 
 local check = require "lunula.check"
 local encoded = require "lunula.encoded"
-local labels = require "lunula.labels"
-local metrics = require "lunula.metrics"
-local nn = require "lunula.nn"
 local options = require "lunula.options"
 local sampler = require "lunula.sampler"
-local tensor = require "lunula.tensor"
 
 local KNOWN = { batch_size = 32 }
 
 local function nothing() end
 
--- The class predicted for each row, and the loss of all. Rows of like length
--- are side by side: batches of like cost.
+-- What the model's problem reads for each row, and the loss of all. Rows of
+-- like length are side by side: batches of like cost.
 local function judge(model, prepared, limit, on_batch)
-  local tokens, classes = prepared.tokens, prepared.classes
-  local predicted, total = {}, 0
+  local tokens, targets = prepared.tokens, prepared.targets
+  local found, total = {}, 0
   local order = sampler.by_length(tokens.lengths)
   for _, numbers in ipairs(sampler.cut_to_read(order, limit.batch_size,
       tokens.lengths)) do
     on_batch()
     local logits = limit.logits(model, (tokens:batch(numbers)))
-    local gold = tensor.from(sampler.pick(classes, numbers), "int32")
-    total = total + nn.cross_entropy(logits, gold):item() * #numbers
-    local _, best = logits:max(2)
-    for i, class in ipairs(best:totable()) do predicted[numbers[i]] = class end
+    local loss = model.problem.loss(logits, sampler.pick(targets, numbers))
+    total = total + loss:item() * #numbers
+    for i, read in ipairs(model.problem.read(logits)) do
+      found[numbers[i]] = read
+    end
   end
-  return predicted, total / #classes
-end
-
-local function names_of(classes, list)
-  local names = {}
-  for i, class in ipairs(classes) do names[i] = list[class + 1] end
-  return names
+  return found, total / #targets
 end
 
 local evaluate = {}
@@ -46,15 +37,14 @@ local evaluate = {}
 -- @tparam classifier model
 -- @tparam {table,...} rows as from `data.read`
 -- @string what who asks, for the message
--- @treturn table
+-- @treturn table; with a true `tune` in it, a run first settles what rows may
+--   decide of answers: the thresholds of a multi-label model
 -- @raise when there are no rows, or a label is not one of the model's
 function evaluate.prepare(model, rows, what)
-  labels.check_rows(rows, what)
-  local classes = labels.classes(rows, model.labels, what)
+  model.problem.check_rows(rows, what)
   return {
     tokens = encoded.new(model.tokenizer, rows, model.max_length, what),
-    classes = classes,
-    gold = names_of(classes, model.labels),
+    targets = model.problem.targets(rows, model.labels, what),
   }
 end
 
@@ -70,10 +60,10 @@ function evaluate.run(model, prepared, limit, on_batch)
     -- while it learns: no copy of the weights is worth to be made
     logits = model:is_training() and model.forward or model.logits,
   }
-  local predicted, loss = model:infer(judge, model, prepared, how,
+  local found, loss = model:infer(judge, model, prepared, how,
     on_batch or nothing)
-  local report = metrics.report(prepared.gold,
-    names_of(predicted, model.labels), model.labels)
+  if prepared.tune then model.problem.tune(model, found, prepared.targets) end
+  local report = model.problem.report(found, prepared.targets, model)
   report.loss = loss
   return report
 end
@@ -84,8 +74,10 @@ end
 -- @tparam {table,...} rows as from `data.read`
 -- @tparam[opt] table given
 -- @int[opt=32] given.batch_size most rows of a batch
--- @treturn table as from `metrics.report`, over all labels of the model; and
---   `loss`, the mean cross entropy. `tostring` gives a table for a terminal.
+-- @treturn table as from `metrics.report`, over all labels of the model; of a
+--   multi-label model as from `metrics.multi_label`, of a regression
+--   `metrics.regression`, of ordinal labels `metrics.ordinal`; and `loss`, the
+--   mean loss. `tostring` gives a table for a terminal.
 -- @raise when there are no rows, or a label is not one of the model's
 -- @usage print(lunula.evaluate(model, parts.test))
 local function judge_rows(_, model, rows, given)

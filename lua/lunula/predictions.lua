@@ -56,7 +56,7 @@ local function check_options(given, what)
 end
 
 --- Copies of texts, to be answered.
--- @tparam table model `core` (core.model) and `max_length`
+-- @tparam table model `core` (core.model), `problem` and `max_length`
 -- @tparam string|{string,...} texts
 -- @tparam ?table given options of `classifier:predict`
 -- @string what who asks, for the message: "predict"
@@ -72,38 +72,29 @@ function predictions.ask(model, texts, given, what)
   local ok, made = pcall(core.jobs.answers, model.core, list, text_pairs, {
     max_length = model.max_length, truncation = o.truncation,
     stride = o.stride or -1, add_special_tokens = true, count = false,
+    activation = model.problem.activation,
   }, limits(o))
   return ok and made or fail("%s: %s", what, made)
 end
 
-local function prediction(labels, probabilities)
-  local best, scores = 1, {}
-  for i, label in ipairs(labels) do
-    scores[label] = probabilities[i]
-    if probabilities[i] > probabilities[best] then best = i end
-  end
-  return {
-    label = labels[best], score = probabilities[best], scores = scores,
-  }
-end
-
 --- What is said of all texts.
--- @tparam {string,...} labels
--- @tparam {{number,...},...} rows probabilities of each text
+-- @tparam table model `problem`, `labels` and `thresholds`
+-- @tparam {{number,...},...} rows the numbers of each text
 -- @tparam {int,...} cut bytes of each that were not read
 -- @bool single one text was asked about, no array
 -- @treturn table a prediction, or an array of them
-function predictions.all(labels, rows, cut, single)
+function predictions.all(model, rows, cut, single)
   local list = {}
   for i, row in ipairs(rows) do
-    list[i] = prediction(labels, row)
+    list[i] = model.problem.answer(row, model)
     list[i].cut = cut[i] > 0 and cut[i] or nil
   end
   return single and list[1] or list
 end
 
 --- Answers on the thread that calls.
--- @tparam table model `core`, `max_length`, `labels` and `space`
+-- @tparam table model `core`, `max_length`, `problem`, `labels`, `thresholds`
+--   and `space`
 -- @tparam string|{string,...} texts
 -- @tparam ?table given options of `classifier:predict`
 -- @treturn table as `predictions.all` gives it
@@ -111,7 +102,7 @@ function predictions.now(model, texts, given)
   local asked = predictions.ask(model, texts, given, "predict")
   local ok, rows, cut = pcall(asked.run, asked, model.space)
   if not ok then fail("predict: %s", rows) end
-  return predictions.all(model.labels, rows, cut, type(texts) == "string")
+  return predictions.all(model, rows, cut, type(texts) == "string")
 end
 
 return predictions

@@ -24,8 +24,8 @@ local quantize = {
 }
 
 local function show(result)
-  output.line(("accuracy before %.2f %%, after %.2f %% (%d texts)"):format(
-    100 * result.before, 100 * result.after, result.n))
+  output.line(("%s before %.2f %%, after %.2f %% (%d texts)"):format(
+    result.score, 100 * result.before, 100 * result.after, result.n))
   output.flush()
 end
 

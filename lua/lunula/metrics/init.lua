@@ -1,13 +1,21 @@
 --- How well predicted labels agree with the right ones.
 -- Everything is computed from the confusion matrix, as scikit-learn computes
--- it; where a ratio has nothing to divide by, it is 0.
+-- it; where a ratio has nothing to divide by, it is 0. Rows with several labels
+-- (`metrics.multi_label`), numbers (`metrics.regression`) and labels in an
+-- order (`metrics.ordinal`) have reports of their own.
 -- @module lunula.metrics
 
 local layout = require "lunula.metrics.layout"
+local ordinal = require "lunula.metrics.ordinal"
 
 local metrics = {}
 
 local Report = {}
+
+local TOTALS = {
+  { "accuracy", "accuracy" }, { "macro_f1", "macro F1" },
+  { "weighted_f1", "weighted F1" }, { "mcc", "MCC" },
+}
 
 local function fail(message, ...)
   error(message:format(...), 0)
@@ -177,9 +185,25 @@ end
 -- @treturn string lines, each with its end
 -- @usage io.write(metrics.format(report))
 function metrics.format(report)
-  return layout.scores(report) .. "\n" .. layout.confusion(report)
+  return layout.scores(report, TOTALS) .. "\n" .. layout.confusion(report)
 end
 
 Report.__tostring = metrics.format
+
+--- Of rows with several labels each: see `lunula.metrics.multi_label`.
+metrics.multi_label = require "lunula.metrics.multi_label"
+
+--- Of numbers: see `lunula.metrics.regression`.
+metrics.regression = require "lunula.metrics.regression"
+
+--- Of labels in an order: see `lunula.metrics.ordinal`.
+-- @function metrics.ordinal
+-- @tparam {string,...} gold
+-- @tparam {string,...} predicted
+-- @tparam {string,...} labels
+-- @treturn table
+function metrics.ordinal(gold, predicted, labels)
+  return ordinal(metrics.report(gold, predicted, labels))
+end
 
 return metrics

@@ -12,9 +12,7 @@ local evaluate = require "lunula.evaluate"
 local optim = require "lunula.optim"
 local options = require "lunula.options"
 local plan = require "lunula.train.plan"
-local nn = require "lunula.nn"
 local sampler = require "lunula.sampler"
-local tensor = require "lunula.tensor"
 
 local none = options.none
 local KNOWN = {
@@ -23,13 +21,12 @@ local KNOWN = {
   learning_rate = 5e-5, max_length = none,
   warmup_ratio = 0.1, schedule = "linear", weight_decay = 0.01,
   max_grad_norm = 1.0, dropout = none, shuffle = true, seed = 0,
-  validation = none, validate_every = none, metric = "accuracy",
+  validation = none, validate_every = none, metric = none,
+  tune_thresholds = true,
   patience = none, keep_best = true, checkpoint = none, class_weights = none,
   label_smoothing = 0, precision = none, gradient_checkpointing = none,
   on_step = none, on_epoch = none,
 }
-
-local SCORES = { "n", "accuracy", "macro_f1", "weighted_f1", "mcc", "loss" }
 
 local function fail(message, ...)
   error(message:format(...), 0)
@@ -54,13 +51,9 @@ local function check_finite(run, loss, norm)
 end
 
 -- What rows weigh in a mean of their losses.
-local function weight_of(made, rows)
-  local weights, sum = made.loss.weight, 0
-  if not weights then return #rows end
-  for _, row in ipairs(rows) do
-    sum = sum + weights[made.classes[row] + 1]
-  end
-  return sum
+local function weight_of(run, rows)
+  return run.model.problem.weight(sampler.pick(run.plan.targets, rows),
+    run.plan.loss)
 end
 
 -- Adds the gradients of a share of the rows' loss. Returns that share of it,
@@ -68,9 +61,9 @@ end
 local function learn(run, rows, share)
   check_interrupt()
   local batch, tokens = run.plan.tokens:batch(rows)
-  local classes = sampler.pick(run.plan.classes, rows)
-  local loss = share * nn.cross_entropy(run.model:forward(batch),
-    tensor.from(classes, "int32"), run.plan.loss)
+  local targets = sampler.pick(run.plan.targets, rows)
+  local loss = share * run.model.problem.loss(run.model:forward(batch),
+    targets, run.plan.loss, run.model.head)
   loss:backward()
   return loss:item(), tokens
 end
@@ -80,10 +73,10 @@ end
 local function learn_all(run, group)
   local whole, loss, tokens = 0, 0, 0
   for _, rows in ipairs(group) do
-    whole = whole + weight_of(run.plan, rows)
+    whole = whole + weight_of(run, rows)
   end
   for _, rows in ipairs(group) do
-    local part, seen = learn(run, rows, weight_of(run.plan, rows) / whole)
+    local part, seen = learn(run, rows, weight_of(run, rows) / whole)
     loss, tokens = loss + part, tokens + seen
   end
   return loss, tokens
@@ -138,9 +131,9 @@ end
 
 -- {======== validation ========
 
-local function scores_of(report)
+local function scores_of(report, names)
   local scores = {}
-  for _, name in ipairs(SCORES) do scores[name] = report[name] end
+  for _, name in ipairs(names) do scores[name] = report[name] end
   return scores
 end
 
@@ -150,7 +143,8 @@ local function validate(run)
   local report = evaluate.run(run.model, run.plan.validation, nil,
     check_interrupt)
   run.best:see(report, run.epoch, run.step)
-  run.validated, run.scores = run.step, scores_of(report)
+  run.validated = run.step
+  run.scores = scores_of(report, run.model.problem.scores)
   local list = run.result.validations
   list[#list + 1] = { step = run.step, epoch = run.epoch, scores = run.scores }
   local patience = run.options.patience
@@ -221,13 +215,14 @@ end
 
 local function start(model, rows, o)
   local made = plan.make(model, rows, o)
+  model.problem.begin(model.head, made.targets)
   local run = {
     model = model, options = o, plan = made,
     step = 0, epoch = 0, seconds = 0, tokens = 0, stopped = false,
     result = { steps = {}, history = {}, validations = {} },
     optimizer = optim.adamw(model,
       { learning_rate = o.learning_rate, weight_decay = o.weight_decay }),
-    best = best.new(model, o.metric, o.checkpoint,
+    best = best.new(model, made.metric, o.checkpoint,
       o.keep_best and made.steps or nil),
   }
   if o.dropout then model:set_dropout(o.dropout) end
@@ -293,13 +288,24 @@ end
 -- @int[opt=0] given.seed of order and dropout
 -- @tparam[opt] {table,...} given.validation rows to judge by, after each epoch
 -- @int[opt] given.validate_every and after so many steps
--- @string[opt="accuracy"] given.metric what is best: "accuracy", "macro_f1",
---   "weighted_f1", "mcc", "loss"
+-- @string[opt] given.metric what is best: "accuracy", which it is when not
+--   given, "macro_f1", "weighted_f1", "mcc", "loss". Of a multi-label model
+--   "macro_f1" (when not given), "micro_f1", "samples_f1", "weighted_f1",
+--   "subset_accuracy", "loss"; of a regression "mse" (when not given), "mae",
+--   "pearson", "spearman", "r2", "loss"; of ordinal labels "mae" (when not
+--   given), "quadratic_kappa", "accuracy", "macro_f1", "weighted_f1", "mcc",
+--   "loss"
+-- @bool[opt=true] given.tune_thresholds of a multi-label model: each validation
+--   gives each label the threshold with the best F1 on these rows, before it
+--   judges (see `lunula.thresholds`); those of the best weights come back with
+--   them
 -- @int[opt] given.patience stop after so many validations without a better one
 -- @bool[opt=true] given.keep_best the best weights come back at the end
 -- @string[opt] given.checkpoint folder to save to on the way
 -- @param[opt] given.class_weights label to its weight in the loss (1 where
---   none is given), or "balanced": as if each label were as frequent
+--   none is given), or "balanced": as if each label were as frequent. Of a
+--   multi-label model what a row that has the label weighs (`pos_weight`),
+--   "balanced": those that have it as much as those that have not
 -- @number[opt=0] given.label_smoothing
 -- @string[opt] given.precision of the encoder's products while it trains:
 --   "bf16" or "fp32" (see `encoder:set_precision`); the model's
@@ -311,7 +317,8 @@ end
 -- @func[opt] given.on_epoch called with an entry of `history`
 -- @treturn table `steps`, a list of `{step, loss, learning_rate}`; `history`,
 --   of `{epoch, train_loss, validation}`, where `validation` has `n`,
---   `accuracy`, `macro_f1`, `weighted_f1`, `mcc` and `loss`; `validations`, of
+--   `accuracy`, `macro_f1`, `weighted_f1`, `mcc` and `loss`, or the scores of
+--   another type of problem (its `metric`s above); `validations`, of
 --   `{step, epoch, scores}`; `best_epoch` and `best_step` (nil without
 --   validation); `train_seconds` (steps alone), `tokens_per_second`, `seed`,
 --   `threads`, `precision`; `truncated`, the tokens that max_length cut from
@@ -330,6 +337,7 @@ return function(model, rows, given)
   model:train(true)
   local ok, why = pcall(fit, run)
   model:train(false)
+  model.head:finish()
   restore()
   run.best:forget()
   free_memory(run)  -- of what restoring took, or of a training that failed
