@@ -4,6 +4,8 @@ local json = require "lunula.cli.json"
 local progress = require "lunula.progress"
 local run = require "spec.support.run"
 
+local unpack = table.unpack or unpack  -- luacheck: ignore
+
 describe("command-line arguments", function()
   local bake = {
     name = "bake", summary = "bake a cake",
@@ -21,6 +23,7 @@ describe("command-line arguments", function()
       { name = "glaze", type = "boolean", default = true, what = "leave bare" },
       { name = "nuts", type = "boolean", what = "add some" },
       { name = "minutes-in-the-oven", value = "N", what = "how long" },
+      { name = "fruit", type = "list", value = "NAMES", what = "on top" },
     },
   }
 
@@ -88,6 +91,40 @@ describe("command-line arguments", function()
     assert.are.equal("--nuts takes no value", mistake("tart", "--nuts=yes"))
     assert.are.equal("--eggs is given twice",
       mistake("tart", "--eggs=1", "--eggs=2"))
+  end)
+
+  it("are lists where commas stand between texts", function()
+    assert.are.same({ "fig", "red plum" },
+      parse("tart", "--fruit=fig,red plum").fruit)
+    for _, bad in ipairs { "", ",", "fig,", "fig,,plum" } do
+      assert.matches("^%-%-fruit: expected texts with commas between them",
+        mistake("tart", "--fruit", bad))
+    end
+  end)
+
+  it("are written as they are read", function()
+    for _, words in ipairs { {}, { "--eggs=4", "--sugar-rate=2e-05",
+      "--no-glaze", "--nuts", "--minutes-in-the-oven=a b" },
+      { "--sugar-rate=0.3", "--oven=wood",
+        "--fruit=fig,plum" } } do
+      local values = parse("tart", unpack(words))
+      assert.are.same(words, arguments.words(bake.options, values))
+    end
+    local third = parse("tart",
+      unpack(arguments.words(bake.options, { sugar_rate = 1 / 3 })))
+    assert.are.equal(1 / 3, third.sugar_rate)
+  end)
+
+  it("may be completed before the defaults are", function()
+    local asked
+    local command = { name = "bake", positional = {}, options = bake.options,
+      complete = function(values)
+        asked = values.eggs
+        values.eggs = values.eggs or 7
+      end }
+    assert.are.equal(7, arguments.parse(command, { "bake" }).eggs)
+    assert.is_nil(asked)
+    assert.are.equal(2, arguments.parse(command, { "bake", "--eggs=2" }).eggs)
   end)
 
   it("explain themselves", function()
@@ -256,6 +293,12 @@ describe("lunula", function()
         "--group-by-length", "--no-shuffle" },
       { "train", "--model=m", "--train=t.csv", "--output=o",
         "--epochs=none" },
+      { "train", "--model=m", "--train=t.csv", "--output=o",
+        "--recipe=bset" },
+      { "train", "--model=m", "--train=t.csv", "--output=o",
+        "--recipe=best", "--patience=2" },
+      { "train", "--model=m", "--train=t.csv", "--output=o",
+        "--schedule=lineal" },
       { "predict", "m", "f", "--format=xml" },
       { "predict", "m", "f", "--precision=fp64" },
       { "predict", "m", "f", "--stride=2" },

@@ -1,7 +1,10 @@
 local cjson = require "cjson"
 local classifier = require "lunula.classifier"
+local data = require "lunula.data"
 local files = require("lunula.core").io
 local json = require "lunula.json"
+local lunula_train = require "lunula.train"
+local recipes = require "lunula.recipes"
 local run = require "spec.support.run"
 local tiny = require "spec.support.tiny"
 
@@ -120,6 +123,45 @@ describe("The commands", function()
       assert.are.equal(3, steps("--batch-size=8",
         "--gradient-accumulation-steps=3"))
       assert.are.equal(64, steps("--batch-tokens=7"))
+    end)
+
+    it("takes each option of a training as Lua does", function()
+      local _, status, why = train(path "options", "--max-steps=9",
+        "--schedule=cosine", "--validate-every=4", "--metric=loss",
+        "--patience=5", "--label-smoothing=0.1", "--class-weights=balanced",
+        "--max-grad-norm=0.5", "--pooling=mean", "--seed=3",
+        "--validation", path "validation.csv", "--json", path "options.json")
+      assert.are.equal(0, status, why)
+      local rows = data.read(path "train.csv")
+      local model = classifier(path "encoder", { labels = { "negative",
+        "positive" }, pooling = "mean", dropout = 0.1, seed = 3 })
+      local result = lunula_train(model, rows, { max_steps = 9, batch_size = 8,
+        learning_rate = 3e-3, schedule = "cosine", validate_every = 4,
+        metric = "loss", patience = 5, label_smoothing = 0.1,
+        class_weights = "balanced", max_grad_norm = 0.5, seed = 3,
+        validation = data.read(path "validation.csv") })
+      local figures = read_json "options.json"
+      assert.are.same(result.steps, figures.steps)
+      assert.are.equal(9, #figures.steps)
+      assert.are.equal("mean", classifier(path "options").pooling)
+    end)
+
+    it("begins with a recipe, and says what it takes of it", function()
+      local function losses(...)
+        local _, status, why = run.lunula { "train", "--threads=1",
+          "--model", path "encoder", "--train", path "train.csv",
+          "--output", path "recipe", "--json", path "recipe.json", ... }
+        assert.are.equal(0, status, why)
+        return read_json("recipe.json").steps, why
+      end
+      local by_name, told = losses("--recipe=few-shot", "--epochs=2")
+      local recipe = recipes["few-shot"]
+      assert.are.same(losses("--epochs=2", "--batch-size",
+        ("%d"):format(recipe.batch_size), "--learning-rate",
+        tostring(recipe.learning_rate)), by_name)
+      local line = told:match "recipe few%-shot: ([^\n]+)\n"
+      assert.matches("batch_size " .. recipe.batch_size, line, 1, true)
+      assert.is_nil(line:find("epochs", 1, true))
     end)
 
     -- what it says when it is given these instead of what is right; nothing

@@ -346,7 +346,23 @@ end
 -- @treturn tensor float32 [texts, labels]
 -- @usage local logits = model:forward(model.tokenizer:encode(texts))
 function Classifier:forward(batch, given)
-  local vectors = self.encoder:pooled(batch, self.pooling, given)
+  return self:classify(self:pooled(batch, given))
+end
+
+--- The vectors that the head reads, one for each text.
+-- @tparam table batch as from `tokenizer:encode`
+-- @tparam[opt] table given as for `encoder:forward`
+-- @treturn tensor float32 [texts, hidden_size]
+-- @usage local vectors = model:pooled(model.tokenizer:encode(texts))
+function Classifier:pooled(batch, given)
+  return self.encoder:pooled(batch, self.pooling, given)
+end
+
+--- The logits of pooled vectors: dropout and the head, the rest of `forward`.
+-- @tparam tensor vectors float32 [texts, hidden_size]
+-- @treturn tensor float32 [texts, labels]
+-- @usage local logits = model:classify(model:pooled(batch))
+function Classifier:classify(vectors)
   return self.head:forward(self.dropout:forward(vectors))
 end
 
@@ -535,6 +551,7 @@ function Classifier:__tostring()
     counted(self.labels), encoder.described(self.config), self.max_length)
 end
 
-return setmetatable({ from = Classifier.from }, {
+--- The names of the options that a classifier takes, each with its default.
+return setmetatable({ from = Classifier.from, options = KNOWN }, {
   __call = function(_, ...) return classifier(...) end,
 })

@@ -12,8 +12,8 @@
 -- Its fields are modules, each loaded when it is first used: `baseline`,
 -- `batches`, `checkpoint`, `classifier`, `core`, `data`, `embedder`,
 -- `encoder`, `evaluate`, `explain`, `hub`, `metrics`, `nn`, `optim`,
--- `problem`, `progress`, `quantize`, `schedule`, `search`, `split`, `tensor`,
--- `thresholds`, `tokenizer`, `train`, `windows`.
+-- `problem`, `progress`, `quantize`, `recipes`, `schedule`, `search`, `split`,
+-- `tensor`, `thresholds`, `tokenizer`, `train`, `windows`.
 -- @module lunula
 
 local lunula = {}
@@ -24,8 +24,8 @@ lunula.version = "0.1.0"
 local FIELDS = {
   "baseline", "batches", "checkpoint", "classifier", "core", "data",
   "embedder", "encoder", "evaluate", "explain", "hub", "metrics", "nn",
-  "optim", "problem", "progress", "quantize", "schedule", "search", "split",
-  "tensor", "thresholds", "tokenizer", "train", "windows",
+  "optim", "problem", "progress", "quantize", "recipes", "schedule", "search",
+  "split", "tensor", "thresholds", "tokenizer", "train", "windows",
 }
 
 local MODULE = {}

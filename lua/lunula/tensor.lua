@@ -121,6 +121,12 @@ tensor.concat = core.ops.concat
 -- @function tensor:is_contiguous
 -- @treturn bool
 
+--- Says whether two tensors are the same: equal for equal dtypes, shapes and
+-- bits. Against mistakes, not against malice.
+-- @function tensor:checksum
+-- @treturn string 16 hexadecimal digits
+-- @usage assert(copy:checksum() == original:checksum())
+
 --- Gradients.
 -- @section gradients
 

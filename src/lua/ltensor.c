@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "lstate.h"
+#include "../tensor/checksum.h"
 #include "../tensor/row_gradient.h"
 
 
@@ -507,6 +508,18 @@ static int m_copy(lua_State *L) {
   return 1;
 }
 
+
+/* 16 hexadecimal digits of what it holds */
+static int m_checksum(lua_State *L) {
+  uint64_t sum;
+  char text[17];
+  if (!tensor_checksum(ltensor_check(L, 1), &sum))
+    return luaL_error(L, "checksum: no memory");
+  snprintf(text, sizeof text, "%016" PRIx64, sum);
+  lua_pushstring(L, text);
+  return 1;
+}
+
 /* }======== */
 
 
@@ -538,6 +551,7 @@ static const luaL_Reg meth[] = {
   {"backward", m_backward},
   {"detach", m_detach},
   {"copy", m_copy},
+  {"checksum", m_checksum},
   {NULL, NULL}
 };
 

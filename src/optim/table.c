@@ -50,6 +50,22 @@ static float *moments_of(const Table *t, int64_t row) {
 }
 
 
+static bool any(const float *x, int64_t n) {
+  for (int64_t i = 0; i < n; i++)
+    if (x[i] != 0) return true;
+  return false;
+}
+
+
+/* The moments of a row that still push it, or NULL. Moments that are all 0
+   are as good as none, so that it makes no difference to any bit whether a
+   table was filled by steps or by table_take. */
+static float *momentum_of(const Table *t, int64_t row) {
+  float *m = moments_of(t, row);
+  return m != NULL && any(m, 2 * t->width) ? m : NULL;
+}
+
+
 /* {======== making up for steps ======== */
 
 /* Without gradients m fades by b1 a step and sqrt(v) by sqrt(b2), so what is
@@ -99,7 +115,7 @@ static void decay(const Table *t, float *p, Owed o) {
 
 
 static void pay(const Table *t, Owed o) {
-  float *m = moments_of(t, o.row), *v = m ? m + t->width : NULL;
+  float *m = momentum_of(t, o.row), *v = m ? m + t->width : NULL;
   int64_t owed = t->steps - o.from, replayed = 0;
   if (m != NULL) {
     replayed = owed < t->fading ? owed : t->fading;
@@ -138,7 +154,7 @@ static void catch_up_some(void *ctx, int64_t first, int64_t n) {
 static void carry_some(void *ctx, int64_t first, int64_t n) {
   Table *t = ctx;
   for (int64_t row = first; row < first + n; row++) {
-    if (moments_of(t, row) != NULL || t->overshot) catch_up(t, row);
+    if (momentum_of(t, row) != NULL || t->overshot) catch_up(t, row);
     else t->carried[row] += t->faded[t->steps] - t->faded[t->done[row]];
   }
 }
@@ -216,7 +232,7 @@ static void read_some(void *ctx, int64_t first, int64_t n) {
   float *to = r->out + first * t->width;
   for (int64_t i = 0; i < n; i++, to += t->width) {
     int64_t row = r->first + first + i;
-    bool written = moments_of(t, row) != NULL;
+    bool written = momentum_of(t, row) != NULL;
     if (written) catch_up(t, row);
     memcpy(to, row_of(t, row), (size_t)t->width * sizeof *to);
     if (!written) decay(t, to, owed_to(t, row));
@@ -378,13 +394,6 @@ void table_moments(Table *t, Tensor *m, Tensor *v) {
     memcpy(to_m, from, bytes);
     memcpy(to_v, from + t->width, bytes);
   }
-}
-
-
-static bool any(const float *x, int64_t n) {
-  for (int64_t i = 0; i < n; i++)
-    if (x[i] != 0) return true;
-  return false;
 }
 
 

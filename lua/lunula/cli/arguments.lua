@@ -5,8 +5,11 @@
 -- `--name=value`. A boolean takes no value: `--name` turns it on, and one that
 -- is on by default is turned off by `--no-name`. `--` ends the options.
 -- `variants`, where there are some, are the modules of commands that a second
--- word names.
+-- word names. `complete`, where there is one, is a function that may add to the
+-- values that were given, before those that are missing have their defaults.
 -- @module lunula.cli.arguments
+
+local json = require "lunula.json"
 
 local arguments = {}
 
@@ -29,11 +32,22 @@ local function real(text)
   return text:find("^[%d%.eE+-]+$") and tonumber(text) or nil
 end
 
+-- an array of what stands between commas
+local function list(text)
+  local items = {}
+  for item in (text .. ","):gmatch "([^,]*)," do
+    if item == "" then return nil end
+    items[#items + 1] = item
+  end
+  return items
+end
+
 -- each type: its reader, and what to call it in a message
 local TYPES = {
   string = { read = function(text) return text end, called = "a text" },
   integer = { read = whole, called = "a whole number" },
   number = { read = real, called = "a number" },
+  list = { read = list, called = "texts with commas between them" },
 }
 
 -- a number as people write it: all digits of a whole one
@@ -192,6 +206,7 @@ local function place(command, values, plain)
 end
 
 local function fill(command, values)
+  if command.complete then command.complete(values) end
   for _, option in ipairs(command.options) do
     local key = key_of(option.name)
     if values[key] == nil then
@@ -236,6 +251,34 @@ function arguments.needs(values, option, other)
   if values[key_of(option)] ~= nil and values[key_of(other)] == nil then
     wrong("--%s: only with --%s", option, other)
   end
+end
+
+-- A value as it is typed. Of a number all digits that tell it from others.
+local function typed_value(value)
+  if type(value) == "number" then return json.encode(value) end
+  return type(value) == "table" and table.concat(value, ",") or value
+end
+
+--- The words that give options these values: what `parse` reads back.
+-- @tparam {table,...} options declarations
+-- @tparam table values by name, with _ for -; those that are an option's
+--   default need no word
+-- @treturn {string,...} in the order of the declarations
+-- @usage arguments.words(train.options, { epochs = 2 })  --> { "--epochs=2" }
+function arguments.words(options, values)
+  local words = {}
+  for _, option in ipairs(options) do
+    local value = values[key_of(option.name)]
+    if option.type == "boolean" then
+      local is_on, was_on = value or false, option.default or false
+      if value ~= nil and is_on ~= was_on then
+        words[#words + 1] = "--" .. spelling(option)
+      end
+    elseif value ~= nil and value ~= option.default then
+      words[#words + 1] = ("--%s=%s"):format(option.name, typed_value(value))
+    end
+  end
+  return words
 end
 
 --- How a command is called, in one line.

@@ -9,58 +9,47 @@ local json = require "lunula.cli.json"
 local labels = require "lunula.labels"
 local output = require "lunula.cli.output"
 local progress = require "lunula.progress"
+local settings = require "lunula.settings"
+local training = require "lunula.cli.training"
 
 local files, system = core.io, core.system
+
+local BEFORE = {
+  { name = "model", value = "DIR|NAME", required = true,
+    what = "what to start from: a folder, all-MiniLM-L6-v2, org/model" },
+  { name = "train", value = "F", required = true,
+    what = "labelled texts to learn from: .csv, .tsv, .jsonl" },
+  { name = "validation", value = "F",
+    what = "labelled texts that choose the best epoch" },
+  { name = "test", value = "F", what = "labelled texts to judge it by" },
+  { name = "text", value = "COL", what = "column or field of the text" },
+  { name = "label", value = "COL", what = "column or field of the label" },
+  { name = "output", value = "DIR", required = true,
+    what = "where the model is saved" },
+  training.recipe,
+}
+
+local AFTER = {
+  { name = "threads", type = "integer", value = "N", min = 1, max = 64,
+    what = "processors to use; all when not given" },
+  { name = "resume", type = "boolean", hidden = true },
+  { name = "json", value = "FILE", what = "write the figures there" },
+}
+
+local function all_options()
+  local all = {}
+  for _, list in ipairs { BEFORE, training.options, AFTER } do
+    for _, option in ipairs(list) do all[#all + 1] = option end
+  end
+  return all
+end
 
 local train = {
   name = "train",
   summary = "fine-tune a classifier and save the best of its epochs",
   positional = {},
-  options = {
-    { name = "model", value = "DIR|NAME", required = true,
-      what = "what to start from: a folder, all-MiniLM-L6-v2, org/model" },
-    { name = "train", value = "F", required = true,
-      what = "labelled texts to learn from: .csv, .tsv, .jsonl" },
-    { name = "validation", value = "F",
-      what = "labelled texts that choose the best epoch" },
-    { name = "test", value = "F", what = "labelled texts to judge it by" },
-    { name = "text", value = "COL", what = "column or field of the text" },
-    { name = "label", value = "COL", what = "column or field of the label" },
-    { name = "output", value = "DIR", required = true,
-      what = "where the model is saved" },
-    { name = "epochs", type = "integer", value = "N", min = 1, default = 3,
-      what = "passes over the texts" },
-    { name = "batch-size", type = "integer", value = "N", min = 1,
-      what = "texts of a batch (32)" },
-    { name = "batch-tokens", type = "integer", value = "N", min = 2,
-      what = "instead: the most tokens of a batch" },
-    { name = "group-by-length", type = "boolean",
-      what = "put texts of like length into one batch" },
-    { name = "gradient-accumulation-steps", type = "integer", value = "N",
-      min = 1, default = 1, what = "batches a step" },
-    { name = "learning-rate", type = "number", value = "X", above = 0,
-      default = 5e-5, what = "its peak" },
-    { name = "max-length", type = "integer", value = "N", min = 2,
-      what = "tokens kept of a text (128, or what the model has)" },
-    { name = "warmup-ratio", type = "number", value = "X", min = 0, max = 1,
-      default = 0.1, what = "part of the steps in which the rate rises" },
-    { name = "weight-decay", type = "number", value = "X", min = 0,
-      default = 0.01, what = "of all but biases and LayerNorm" },
-    { name = "dropout", type = "number", value = "X", min = 0, max = 0.99,
-      default = 0.1, what = "of hidden states and attention" },
-    { name = "shuffle", type = "boolean", default = true,
-      what = "keep the order of the file" },
-    { name = "seed", type = "integer", value = "N", min = 0, max = 2^53,
-      default = 0, what = "same seed, same model" },
-    { name = "threads", type = "integer", value = "N", min = 1, max = 64,
-      what = "processors to use; all when not given" },
-    { name = "precision", value = "fp32|bf16", choices = { "fp32", "bf16" },
-      default = "fp32", what = "of the arithmetic" },
-    { name = "gradient-checkpointing", type = "boolean",
-      what = "less memory for up to a third more time" },
-    { name = "resume", type = "boolean", hidden = true },
-    { name = "json", value = "FILE", what = "write the figures there" },
-  },
+  options = all_options(),
+  complete = training.add_recipe,
 }
 
 -- What is wrong with any of them is better known before the training.
@@ -79,8 +68,9 @@ local function read_sets(lunula, values)
   return sets
 end
 
-local function epoch_line(entry, epochs)
-  local line = ("epoch %d/%d  train loss %.4f"):format(entry.epoch, epochs,
+local function epoch_line(entry, values)
+  local epochs = values.max_steps and "" or "/" .. values.epochs
+  local line = ("epoch %d%s  train loss %.4f"):format(entry.epoch, epochs,
     entry.train_loss)
   local validation = entry.validation
   if not validation then return line end
@@ -89,24 +79,15 @@ local function epoch_line(entry, epochs)
 end
 
 local function options_of(values, validation, bar)
-  return {
-    validation = validation, epochs = values.epochs,
-    batch_size = values.batch_size, batch_tokens = values.batch_tokens,
-    group_by_length = values.group_by_length,
-    gradient_accumulation_steps = values.gradient_accumulation_steps,
-    learning_rate = values.learning_rate,
-    max_length = values.max_length, warmup_ratio = values.warmup_ratio,
-    weight_decay = values.weight_decay, shuffle = values.shuffle,
-    seed = values.seed, precision = values.precision,
-    gradient_checkpointing = values.gradient_checkpointing,
-    checkpoint = values.output,
-    on_step = function(info) bar:step(info) end,
-    on_epoch = function(entry)
-      bar:clear()
-      output.line(epoch_line(entry, values.epochs))
-      output.flush()
-    end,
-  }
+  local _, options = settings.split(training.given(values))
+  options.validation, options.checkpoint = validation, values.output
+  options.on_step = function(info) bar:step(info) end
+  options.on_epoch = function(entry)
+    bar:clear()
+    output.line(epoch_line(entry, values))
+    output.flush()
+  end
+  return options
 end
 
 local function saved_model(folder)
@@ -148,13 +129,6 @@ local function summary(lunula, values, result, report)
   }
 end
 
-local function refuse_what_excludes(values)
-  arguments.one_of(values, "batch-size", "batch-tokens")
-  if values.group_by_length and not values.shuffle then
-    arguments.wrong("--group-by-length and --no-shuffle: give one of them")
-  end
-end
-
 local function refuse_what_is_to_come(values)
   if values.resume then
     arguments.wrong("--resume is not in this version")
@@ -185,15 +159,15 @@ end
 -- @tparam table values of its arguments
 function train.run(values)
   refuse_what_is_to_come(values)
-  refuse_what_excludes(values)
+  training.check(values)
   local lunula = require "lunula"
   local sets = read_sets(lunula, values)
   json.check_place(values.json)
   check_output(values.output)
+  if values.from_recipe then io.stderr:write(values.from_recipe, "\n") end
   if values.threads then lunula.threads(values.threads) end
-  local model = lunula.classifier(fetch.model(values.model), {
-    labels = labels.of(sets.train), dropout = values.dropout,
-    max_length = values.max_length, seed = values.seed })
+  local model = settings.model(fetch.model(values.model), sets.train,
+    training.given(values))
   checkpoint.make_folders(values.output)
   local result = fit(lunula, model, sets, values)
   tell(lunula, values, model, result,

@@ -88,6 +88,7 @@ end
 -- @tparam table scale `mean` and `deviation`
 function Head:begin(scale)
   if not self.is_new then
+    self:finish()
     grad.no_grad(function()
       self.weight:copy(self.weight / scale.deviation)
       self.bias:copy((self.bias - scale.mean) / scale.deviation)

@@ -24,6 +24,7 @@
 --  * `loss(logits, targets, how, head)`: the mean loss, a tensor; `targets` are
 --    those of the rows of the batch; `how` from `loss_options`, and `head` that
 --    is learning, or nil both
+--  * `tensor(targets)`: the same as a tensor
 --  * `weight(targets, how)`: what these rows weigh in a mean of losses
 --  * `read(logits)`: for each row what `report` takes; `tune(model, found,
 --    targets)`: settles what of an answer rows may decide; `report(found,

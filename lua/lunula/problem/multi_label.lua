@@ -140,6 +140,10 @@ function multi_label.loss(logits, targets, how)
     { pos_weight = how and how.pos_weight })
 end
 
+function multi_label.tensor(targets)
+  return tensor.from(targets)
+end
+
 function multi_label.weight(targets)
   return #targets
 end

@@ -100,6 +100,10 @@ function ordinal.loss(logits, ranks)
     * nn.binary_cross_entropy_with_logits(logits, tensor.from(wanted))
 end
 
+function ordinal.tensor(ranks)
+  return tensor.from(ranks, "int32")
+end
+
 function ordinal.weight(ranks)
   return #ranks
 end

@@ -101,6 +101,10 @@ function regression.loss(logits, targets, _, head)
   return scale and loss / scale.deviation ^ 2 or loss
 end
 
+function regression.tensor(targets)
+  return tensor.from(targets)
+end
+
 function regression.weight(targets)
   return #targets
 end

@@ -61,7 +61,11 @@ end
 -- @tparam[opt] table how options of `nn.cross_entropy`
 -- @treturn tensor one number
 function single_label.loss(logits, classes, how)
-  return nn.cross_entropy(logits, tensor.from(classes, "int32"), how)
+  return nn.cross_entropy(logits, single_label.tensor(classes), how)
+end
+
+function single_label.tensor(classes)
+  return tensor.from(classes, "int32")
 end
 
 function single_label.weight(classes, how)

@@ -29,10 +29,9 @@ local LOWER = { loss = true, mse = true, mae = true }
 
 -- Of equals, the one with the lower loss.
 local function is_better(self, report)
-  local value, best_report = report[self.metric], self.report
-  if not best_report then return true end
-  local before = best_report[self.metric]
-  if value == before then return report.loss < best_report.loss end
+  local value, before = report[self.metric], self.value
+  if before == nil then return true end
+  if value == before then return report.loss < self.loss end
   if LOWER[self.metric] then return value < before end
   return value > before
 end
@@ -60,7 +59,8 @@ function Best:see(report, epoch, step)
     self.since = self.since + 1
     return false
   end
-  self.report, self.epoch, self.step, self.since = report, epoch, step, 0
+  self.value, self.loss = report[self.metric], report.loss
+  self.epoch, self.step, self.since = epoch, step, 0
   self.thresholds = self.model.thresholds
   if self.dir then
     self.model.encoder:trim()  -- a save reads all words of a mapped file
@@ -73,16 +73,18 @@ end
 
 --- Puts the best weights back, where the last ones are others.
 -- @int step the last
+-- @treturn bool whether the last ones were others
 function Best:restore(step)
-  if not self.steps or not self.step or self.step == step then return end
+  if not self.steps or not self.step or self.step == step then return false end
   self.model.thresholds = self.thresholds
   if self.dir then
     self.model:set_weights(checkpoint.read(self.dir).tensors)
-    return
+    return true
   end
   for i, parameter in ipairs(self.model:parameters()) do
     parameter.tensor:copy(self.copies[i])
   end
+  return true
 end
 
 --- Lets go of the copies, which nothing needs once a training has ended.

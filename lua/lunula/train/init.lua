@@ -8,11 +8,13 @@
 local best = require "lunula.train.best"
 local check = require "lunula.check"
 local core = require "lunula.core"
+local descent = require "lunula.train.descent"
 local evaluate = require "lunula.evaluate"
 local optim = require "lunula.optim"
 local options = require "lunula.options"
 local plan = require "lunula.train.plan"
-local sampler = require "lunula.sampler"
+local state = require "lunula.train.state"
+local techniques = require "lunula.train.techniques"
 
 local none = options.none
 local KNOWN = {
@@ -23,74 +25,17 @@ local KNOWN = {
   max_grad_norm = 1.0, dropout = none, shuffle = true, seed = 0,
   validation = none, validate_every = none, metric = none,
   tune_thresholds = true,
-  patience = none, keep_best = true, checkpoint = none, class_weights = none,
+  patience = none, keep_best = true, checkpoint = none,
+  checkpoint_every = none, resume = false, class_weights = none,
   label_smoothing = 0, precision = none, gradient_checkpointing = none,
   on_step = none, on_epoch = none,
 }
 
-local function fail(message, ...)
-  error(message:format(...), 0)
-end
-
-local function is_finite(x)
-  return x == x and x > -math.huge and x < math.huge
-end
-
-local function check_interrupt()
-  if core.system.interrupted() then fail("interrupted") end
+for _, option in ipairs(techniques.options()) do
+  KNOWN[option.name] = option.default == nil and none or option.default
 end
 
 -- {======== a step ========
-
-local function check_finite(run, loss, norm)
-  if is_finite(loss) and is_finite(norm) then return end
-  run.optimizer:zero_grad()
-  fail("train: step %d: the loss is %g and the gradients' norm %g; a lower "
-    .. "learning_rate than %g may help", run.step, loss, norm,
-    run.options.learning_rate)
-end
-
--- What rows weigh in a mean of their losses.
-local function weight_of(run, rows)
-  return run.model.problem.weight(sampler.pick(run.plan.targets, rows),
-    run.plan.loss)
-end
-
--- Adds the gradients of a share of the rows' loss. Returns that share of it,
--- and the tokens seen.
-local function learn(run, rows, share)
-  check_interrupt()
-  local batch, tokens = run.plan.tokens:batch(rows)
-  local targets = sampler.pick(run.plan.targets, rows)
-  local loss = share * run.model.problem.loss(run.model:forward(batch),
-    targets, run.plan.loss, run.model.head)
-  loss:backward()
-  return loss:item(), tokens
-end
-
--- The gradients of a group of batches: those of one batch of all its rows.
--- Returns the loss of these and their tokens.
-local function learn_all(run, group)
-  local whole, loss, tokens = 0, 0, 0
-  for _, rows in ipairs(group) do
-    whole = whole + weight_of(run, rows)
-  end
-  for _, rows in ipairs(group) do
-    local part, seen = learn(run, rows, weight_of(run, rows) / whole)
-    loss, tokens = loss + part, tokens + seen
-  end
-  return loss, tokens
-end
-
--- One step of descent. Returns the loss before it and the tokens seen.
-local function descend(run, group)
-  local loss, tokens = learn_all(run, group)
-  local norm = run.optimizer:clip(run.options.max_grad_norm)
-  check_finite(run, loss, norm)
-  run.optimizer:set_learning_rate(run.learning_rate)
-  run.optimizer:step()
-  return loss, tokens
-end
 
 local function rows_of(group)
   local all = {}
@@ -119,7 +64,7 @@ local function step(run, group)
   run.step = run.step + 1
   run.learning_rate = run.options.learning_rate
     * run.plan.factor(run.step - 1)
-  local loss, tokens = descend(run, group)
+  local loss, tokens = descent.step(run, group)
   run.seconds = run.seconds + core.system.monotonic() - begun
   run.tokens = run.tokens + tokens
   run.epoch_loss = run.epoch_loss + loss * #rows
@@ -140,9 +85,13 @@ end
 local function validate(run)
   if not run.plan.validation then return nil end
   if run.validated == run.step then return run.scores end
+  techniques.each(run, "enter")
   local report = evaluate.run(run.model, run.plan.validation, nil,
-    check_interrupt)
-  run.best:see(report, run.epoch, run.step)
+    descent.check_interrupt)
+  if run.best:see(report, run.epoch, run.step) then
+    techniques.each(run, "keep")
+  end
+  techniques.each(run, "leave")
   run.validated = run.step
   run.scores = scores_of(report, run.model.problem.scores)
   local list = run.result.validations
@@ -152,8 +101,8 @@ local function validate(run)
   return run.scores
 end
 
-local function is_due(run)
-  local every = run.options.validate_every
+local function is_due(run, option)
+  local every = run.options[option]
   return every and run.step % every == 0
 end
 
@@ -164,32 +113,47 @@ end
 -- Without validation, each epoch is as good as any before it.
 local function save_epoch(run)
   local dir = run.options.checkpoint
-  if dir and not run.plan.validation then run.model:save(dir) end
-end
-
-local function end_epoch(run, seen)
-  local entry = { epoch = run.epoch, train_loss = run.epoch_loss / seen }
-  entry.validation = validate(run)
-  save_epoch(run)
-  local history = run.result.history
-  history[#history + 1] = entry
-  if run.options.on_epoch then run.options.on_epoch(entry) end
+  if not dir or run.plan.validation then return end
+  techniques.each(run, "enter")
+  run.model:save(dir)
+  techniques.each(run, "leave")
 end
 
 local function is_over(run)
   return run.stopped or run.step == run.plan.steps
 end
 
+-- the end has a state of its own
+local function save_state(run)
+  if run.options.checkpoint and not is_over(run) then state.write(run) end
+end
+
+local function end_epoch(run)
+  local entry = { epoch = run.epoch, train_loss = run.epoch_loss / run.seen }
+  entry.validation = validate(run)
+  save_epoch(run)
+  local history = run.result.history
+  history[#history + 1] = entry
+  save_state(run)
+  if run.options.on_epoch then run.options.on_epoch(entry) end
+end
+
+local function begin_epoch(run)
+  run.epoch, run.epoch_loss, run.seen = run.epoch + 1, 0, 0
+end
+
+-- From where it stands to the epoch's end; `at` groups of it are done.
 local function epoch(run)
-  local seen = 0
-  run.epoch = run.epoch + 1
-  run.epoch_loss = 0
-  for _, group in ipairs(run.plan.groups(run.epoch)) do
-    seen = seen + step(run, group)
-    if is_due(run) then validate(run) end
-    if is_over(run) then break end
+  if run.at == 0 then begin_epoch(run) end
+  local groups = run.plan.groups(run.epoch)
+  while run.at < #groups and not is_over(run) do
+    run.at = run.at + 1
+    run.seen = run.seen + step(run, groups[run.at])
+    if is_due(run, "validate_every") then validate(run) end
+    if is_due(run, "checkpoint_every") then save_state(run) end
   end
-  end_epoch(run, seen)
+  run.at = 0
+  end_epoch(run)
 end
 
 -- Gradients and moments are large, and of no use after the last step. They go
@@ -204,11 +168,29 @@ local function free_memory(run)
   core.system.trim()
 end
 
-local function fit(run)
-  while not is_over(run) do epoch(run) end
-  check_interrupt()
+-- Returns whether there is nothing left to be done.
+local function resume(run)
+  if not run.options.checkpoint then return false end
+  run.identity = state.identity(run)
+  if run.options.resume then return state.load(run) end
+  state.clear(run)
+  return false
+end
+
+-- The weights that a run which had ended left.
+local function take_up(run)
   free_memory(run)
-  run.best:restore(run.step)
+  state.load_model(run)
+end
+
+local function fit(run)
+  if resume(run) then return take_up(run) end
+  while not is_over(run) do epoch(run) end
+  descent.check_interrupt()
+  free_memory(run)
+  techniques.each(run, "finish", run)
+  if run.best:restore(run.step) then techniques.each(run, "restore") end
+  if run.options.checkpoint then state.close(run) end
 end
 
 -- }========
@@ -218,7 +200,7 @@ local function start(model, rows, o)
   model.problem.begin(model.head, made.targets)
   local run = {
     model = model, options = o, plan = made,
-    step = 0, epoch = 0, seconds = 0, tokens = 0, stopped = false,
+    step = 0, epoch = 0, at = 0, seconds = 0, tokens = 0, stopped = false,
     result = { steps = {}, history = {}, validations = {} },
     optimizer = optim.adamw(model,
       { learning_rate = o.learning_rate, weight_decay = o.weight_decay }),
@@ -227,6 +209,7 @@ local function start(model, rows, o)
   }
   if o.dropout then model:set_dropout(o.dropout) end
   model:seed(o.seed)
+  run.techniques = techniques.new(run)
   return run
 end
 
@@ -258,7 +241,8 @@ end
 -- Validation rows choose the weights that the model has at the end. With
 -- `checkpoint`, the model is saved there each time that it is the best so far
 -- (without validation: after each epoch), so that what was learnt outlives an
--- error or Ctrl-C.
+-- error or Ctrl-C. What a run needs to be resumed lies beside it, three times
+-- as large as the model, until the end.
 -- @function train
 -- @tparam classifier model trained in place
 -- @tparam {table,...} rows as from `data.read`, of two labels at least
@@ -301,7 +285,12 @@ end
 --   them
 -- @int[opt] given.patience stop after so many validations without a better one
 -- @bool[opt=true] given.keep_best the best weights come back at the end
--- @string[opt] given.checkpoint folder to save to on the way
+-- @string[opt] given.checkpoint folder to save to on the way: the model, and
+--   after each epoch what a run needs to go on from there
+-- @int[opt] given.checkpoint_every and after so many steps
+-- @bool[opt=false] given.resume go on from where a run that was stopped stood,
+--   with the same model, rows and options, to the same bits that it would have
+--   ended with; from the beginning where there is no such run in `checkpoint`
 -- @param[opt] given.class_weights label to its weight in the loss (1 where
 --   none is given), or "balanced": as if each label were as frequent. Of a
 --   multi-label model what a row that has the label weighs (`pos_weight`),
@@ -311,6 +300,8 @@ end
 --   "bf16" or "fp32" (see `encoder:set_precision`); the model's
 -- @bool[opt] given.gradient_checkpointing less memory for up to a third more
 --   time (see `encoder:gradient_checkpointing`); the model's
+-- @param[opt] given.rdrop_alpha and what else `lunula.train.techniques` lists:
+--   each technique says in its module what its options mean
 -- @func[opt] given.on_step called with `step`, `steps`, `epoch`, `loss`,
 --   `learning_rate`, `tokens` and `rows` (their numbers) of the step,
 --   `seconds` of all steps, `tokens_per_second`

@@ -6,6 +6,7 @@ local encoded = require "lunula.encoded"
 local evaluate = require "lunula.evaluate"
 local sampler = require "lunula.sampler"
 local schedule = require "lunula.schedule"
+local techniques = require "lunula.train.techniques"
 
 local plan = {}
 
@@ -27,10 +28,11 @@ end
 -- @raise when one is out of range, or of no use without another
 function plan.check(o)
   for _, name in ipairs { "epochs", "max_steps", "validate_every", "patience",
-      "gradient_accumulation_steps" } do
+      "checkpoint_every", "gradient_accumulation_steps" } do
     check_option(o, name, "integer", { least = 1 })
   end
   sampler.check(o, "train")
+  techniques.check(o)
   check_option(o, "warmup_ratio", "number", { least = 0, most = 1 })
   check_option(o, "label_smoothing", "number", { least = 0, most = 1 })
   check_option(o, "max_grad_norm", "number", { above = 0, most = math.huge })
@@ -39,7 +41,7 @@ function plan.check(o)
   check_option(o, "precision", "choice", PRECISIONS)
   check_option(o, "checkpoint", "path")
   for _, name in ipairs { "keep_best", "gradient_checkpointing",
-      "tune_thresholds" } do
+      "tune_thresholds", "resume" } do
     check_option(o, name, "boolean")
   end
   for _, name in ipairs { "on_step", "on_epoch" } do
@@ -48,6 +50,11 @@ function plan.check(o)
   for _, name in ipairs { "validate_every", "patience" } do
     if o[name] and not o.validation then
       fail("%s: there are no validation rows", name)
+    end
+  end
+  for _, name in ipairs { "checkpoint_every", "resume" } do
+    if o[name] and not o.checkpoint then
+      fail("%s: there is no checkpoint, the folder to save to", name)
     end
   end
 end

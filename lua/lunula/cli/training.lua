@@ -1,0 +1,136 @@
+--- The options of a training as they are typed: each has the name that
+-- `lunula.train` or `lunula.classifier` gives it, with dashes. What stands in
+-- the list here can be given to `lunula train` and set by recipes and sweeps.
+-- @module lunula.cli.training
+
+local arguments = require "lunula.cli.arguments"
+local recipes = require "lunula.recipes"
+
+local training = {}
+
+--- The options, as `lunula.cli.arguments` declares them.
+training.options = {
+  { name = "epochs", type = "integer", value = "N", min = 1, default = 3,
+    what = "passes over the texts" },
+  { name = "max-steps", type = "integer", value = "N", min = 1,
+    what = "instead: steps in all" },
+  { name = "batch-size", type = "integer", value = "N", min = 1,
+    what = "texts of a batch (32)" },
+  { name = "batch-tokens", type = "integer", value = "N", min = 2,
+    what = "instead: the most tokens of a batch" },
+  { name = "group-by-length", type = "boolean",
+    what = "put texts of like length into one batch" },
+  { name = "gradient-accumulation-steps", type = "integer", value = "N",
+    min = 1, default = 1, what = "batches a step" },
+  { name = "learning-rate", type = "number", value = "X", above = 0,
+    default = 5e-5, what = "its peak" },
+  { name = "schedule", value = "NAME",
+    choices = { "linear", "cosine", "constant" },
+    what = "of the rate after its rise: linear, cosine, constant (linear)" },
+  { name = "max-length", type = "integer", value = "N", min = 2,
+    what = "tokens kept of a text (128, or what the model has)" },
+  { name = "pooling", value = "NAME", choices = { "pooler", "first", "mean" },
+    what = "what the head sees: pooler, first, mean (pooler)" },
+  { name = "warmup-ratio", type = "number", value = "X", min = 0, max = 1,
+    default = 0.1, what = "part of the steps in which the rate rises" },
+  { name = "weight-decay", type = "number", value = "X", min = 0,
+    default = 0.01, what = "of all but biases and LayerNorm" },
+  { name = "max-grad-norm", type = "number", value = "X", above = 0,
+    what = "of all gradients, which are scaled down to it (1)" },
+  { name = "dropout", type = "number", value = "X", min = 0, max = 0.99,
+    default = 0.1, what = "of hidden states and attention" },
+  { name = "label-smoothing", type = "number", value = "X", min = 0, max = 1,
+    what = "part of a label's weight that all labels share (0)" },
+  { name = "class-weights", value = "balanced", choices = { "balanced" },
+    what = "as if each label were as frequent" },
+  { name = "validate-every", type = "integer", value = "N", min = 1,
+    what = "judge after so many steps, too" },
+  { name = "metric", value = "NAME",
+    choices = { "accuracy", "macro_f1", "weighted_f1", "mcc", "loss" },
+    what = "of the validation, that says what is best (accuracy)" },
+  { name = "patience", type = "integer", value = "N", min = 1,
+    what = "stop after so many validations without a better one" },
+  { name = "shuffle", type = "boolean", default = true,
+    what = "keep the order of the file" },
+  { name = "seed", type = "integer", value = "N", min = 0, max = 2^53,
+    default = 0, what = "same seed, same model" },
+  { name = "precision", value = "fp32|bf16", choices = { "fp32", "bf16" },
+    default = "fp32", what = "of the arithmetic" },
+  { name = "gradient-checkpointing", type = "boolean",
+    what = "less memory for up to a third more time" },
+}
+
+--- The option that names a recipe.
+training.recipe = { name = "recipe", value = "NAME",
+  choices = recipes.names(), what = "options to begin with: "
+    .. table.concat(recipes.names(), ", ") }
+
+local function name_of(option)
+  return (option.name:gsub("-", "_"))
+end
+
+--- The names of the options, as Lua has them.
+-- @treturn {string,...}
+function training.names()
+  local names = {}
+  for i, option in ipairs(training.options) do names[i] = name_of(option) end
+  return names
+end
+
+--- What a command's values say of the training.
+-- @tparam table values of its arguments
+-- @treturn table flat options, as for `lunula.settings`
+function training.given(values)
+  local given = {}
+  for _, name in ipairs(training.names()) do given[name] = values[name] end
+  return given
+end
+
+--- The defaults of the options that have one.
+-- @treturn table
+function training.defaults()
+  local defaults = {}
+  for _, option in ipairs(training.options) do
+    defaults[name_of(option)] = option.default
+  end
+  return defaults
+end
+
+--- Adds what a recipe says of options that were not given; `from_recipe` says
+-- in words what that is.
+-- @tparam table values of a command's arguments, with `recipe` or not
+function training.add_recipe(values)
+  if not values.recipe then return end
+  local added, options = {}, recipes.resolve(values.recipe, values)
+  for _, name in ipairs(training.names()) do
+    if values[name] == nil and options[name] ~= nil then
+      values[name] = options[name]
+      added[#added + 1] = name .. " " .. tostring(options[name])
+    end
+  end
+  values.from_recipe = ("recipe %s: %s"):format(values.recipe,
+    table.concat(added, ", "))
+end
+
+--- The words of a command line that repeats a training.
+-- @tparam table options flat
+-- @treturn {string,...}
+-- @usage local words = training.words { epochs = 2, dropout = 0 }
+function training.words(options)
+  return arguments.words(training.options, options)
+end
+
+--- Refuses options that mean nothing together.
+-- @tparam table values of a command's arguments
+-- @raise as `arguments.wrong`
+function training.check(values)
+  arguments.one_of(values, "batch-size", "batch-tokens")
+  if values.group_by_length and not values.shuffle then
+    arguments.wrong("--group-by-length and --no-shuffle: give one of them")
+  end
+  for _, option in ipairs { "validate-every", "patience", "metric" } do
+    arguments.needs(values, option, "validation")
+  end
+end
+
+return training

@@ -1,0 +1,248 @@
+--- What a training that was stopped needs to go on as if it had not been: a
+-- file `training_state.safetensors` in the checkpoint's folder, written whole
+-- or not at all. It holds the weights as they are, the optimizer's moments,
+-- what techniques have gathered, and, as JSON in its metadata, where the
+-- training stands. All random numbers are functions of a seed and a position,
+-- so that positions are all there is to keep of them.
+--
+-- What always holds: a run that goes on from a state ends with the same bits
+-- as one that was not stopped, on the same kind of processor. Where it may
+-- stand before the best weights that the folder holds, it finds the same ones
+-- again. A run that has ended leaves a state which says how, with tensors only
+-- where its last weights are not those that the folder holds.
+-- @module lunula.train.state
+
+local checkpoint = require "lunula.checkpoint"
+local core = require "lunula.core"
+local json = require "lunula.json"
+local safetensors = require "lunula.safetensors"
+local techniques = require "lunula.train.techniques"
+
+local state = {}
+
+local FILE = "/training_state.safetensors"
+local VERSION = 1
+
+-- where a run stands: plain values that are kept as they are
+local PLACE = { "step", "epoch", "at", "seen", "epoch_loss", "seconds",
+  "tokens", "stopped", "validated", "scores", "result" }
+local BEST = { "value", "loss", "epoch", "step", "since", "thresholds" }
+
+-- options without a say in what is learnt
+local SILENT = { on_step = true, on_epoch = true, validation = true,
+  checkpoint = true, resume = true }
+
+local function path_of(run)
+  return run.options.checkpoint .. FILE
+end
+
+-- {======== what is trained on what ========
+
+local function checksum_of_rows(problem, rows)
+  local tokens = rows.tokens
+  return tokens.ids:checksum() .. tokens.offsets:checksum()
+    .. problem.tensor(rows.targets):checksum()
+end
+
+-- The weights that the run begins with. A large table of words is left out:
+-- it would have to be read from the file for nothing else.
+local function checksum_of_model(model)
+  local sums = {}
+  for _, p in ipairs(model:parameters()) do
+    if not p.name:find "word_embeddings" then
+      sums[#sums + 1] = p.tensor:checksum()
+    end
+  end
+  return table.concat(sums)
+end
+
+local function plain(value)
+  if type(value) ~= "table" then return tostring(value) end
+  return json.encode(value)
+end
+
+--- What makes two runs the same one, by name.
+-- @tparam table run before its first step
+-- @treturn table strings
+function state.identity(run)
+  local made, problem = run.plan, run.model.problem
+  local named = {
+    ["the model"] = checksum_of_model(run.model),
+    ["the rows"] = checksum_of_rows(problem, made),
+    ["the validation rows"] = made.validation
+      and checksum_of_rows(problem, made.validation) or "none",
+  }
+  for name, value in pairs(run.options) do
+    if not SILENT[name] then named[name] = plain(value) end
+  end
+  return named
+end
+
+local function check_identity(saved, run)
+  local differ = {}
+  for name, value in pairs(run.identity) do
+    if saved[name] ~= value then differ[#differ + 1] = name end
+  end
+  for name in pairs(saved) do
+    if run.identity[name] == nil then differ[#differ + 1] = name end
+  end
+  if #differ == 0 then return end
+  table.sort(differ)
+  error(("train: resume: %s was left by a run of other options or data (%s); "
+    .. "give the same, or don't resume"):format(path_of(run),
+    table.concat(differ, ", ")), 0)
+end
+
+-- }========
+
+-- {======== writing ========
+
+local function pick(values, names)
+  local picked = {}
+  for _, name in ipairs(names) do picked[name] = values[name] end
+  return picked
+end
+
+local function add(all, prefix, tensors)
+  for name, t in pairs(tensors) do all[prefix .. name] = t end
+end
+
+local function add_model(run, all)
+  for _, p in ipairs(run.model:parameters()) do
+    all["model/" .. p.name] = p.tensor
+  end
+end
+
+-- The optimizer's first: to tell its moments it brings all words up to date.
+local function tensors_of(run)
+  local all = {}
+  add(all, "optimizer/", run.optimizer:state())
+  add_model(run, all)
+  for i, technique in ipairs(run.techniques) do
+    if technique.state then add(all, i .. "/", technique:state()) end
+  end
+  return all
+end
+
+local function place_of(run)
+  return {
+    version = VERSION, identity = run.identity, run = pick(run, PLACE),
+    best = pick(run.best, BEST), thresholds = run.model.thresholds,
+    forwards = run.model.encoder.forwards,
+    position = run.model.dropout.position,
+  }
+end
+
+local function write(run, tensors, place)
+  checkpoint.make_folders(run.options.checkpoint)
+  safetensors.write(path_of(run), tensors,
+    { training = json.encode(place) })
+end
+
+--- Writes where a run stands, over what was written before.
+-- @tparam table run between two steps
+-- @raise when it can't be written; the state before it stays
+function state.write(run)
+  run.model.encoder:trim()
+  write(run, tensors_of(run), place_of(run))
+end
+
+--- Writes that a run has ended.
+-- @tparam table run
+function state.close(run)
+  local place, tensors = place_of(run), {}
+  place.ended = true
+  if not run.options.keep_best then add_model(run, tensors) end
+  write(run, tensors, place)
+end
+
+--- Forgets what an earlier run left, so that nothing goes on from it.
+-- @tparam table run
+function state.clear(run)
+  os.remove(path_of(run))
+end
+
+-- }========
+
+-- {======== reading ========
+
+local function read(run)
+  local path = path_of(run)
+  if not core.io.stat(path) then return nil end
+  local file = safetensors.read(path)
+  local text = file.metadata.training
+  local place = text and json.values(text, path)
+  if type(place) ~= "table" or place.version ~= VERSION then
+    error(path .. ": not a state that this version can go on from", 0)
+  end
+  return place, file.tensors
+end
+
+local function with_prefix(tensors, prefix)
+  local found = {}
+  for name, t in pairs(tensors) do
+    if name:sub(1, #prefix) == prefix then found[name:sub(#prefix + 1)] = t end
+  end
+  return found
+end
+
+local function put(values, into, names)
+  for _, name in ipairs(names) do into[name] = values[name] end
+end
+
+-- what f makes of a file, whose name goes in front of what it raises
+local function of_file(run, f, ...)
+  local ok, why = pcall(f, ...)
+  if not ok then error(path_of(run) .. ": " .. tostring(why), 0) end
+end
+
+local function load_model(run, tensors)
+  for _, p in ipairs(run.model:parameters()) do
+    local saved = tensors["model/" .. p.name]
+    if not saved then error(("no tensor 'model/%s'"):format(p.name), 0) end
+    p.tensor:copy(saved)
+  end
+end
+
+--- Takes over the weights that a run which had ended left.
+-- @tparam table run
+function state.load_model(run)
+  local _, tensors = read(run)
+  if not next(tensors) then
+    run.model:set_weights(checkpoint.read(run.options.checkpoint).tensors)
+  else
+    of_file(run, load_model, run, tensors)
+  end
+end
+
+local function load_tensors(run, tensors)
+  load_model(run, tensors)
+  run.optimizer:load_state(with_prefix(tensors, "optimizer/"))
+  for i, technique in ipairs(run.techniques) do
+    if technique.load_state then
+      technique:load_state(with_prefix(tensors, i .. "/"))
+    end
+  end
+end
+
+--- Goes on from where an earlier run stopped, if one did.
+-- @tparam table run made, before its first step
+-- @treturn bool whether that run had ended
+-- @raise when it was one of other options, data or start weights
+function state.load(run)
+  local place, tensors = read(run)
+  if not place then return false end
+  check_identity(place.identity, run)
+  put(place.run, run, PLACE)
+  put(place.best, run.best, BEST)
+  run.model.thresholds = place.thresholds
+  run.model.encoder.forwards = place.forwards
+  run.model.dropout.position = place.position
+  if place.ended then return true end
+  of_file(run, load_tensors, run, tensors)
+  return false
+end
+
+-- }========
+
+return state
