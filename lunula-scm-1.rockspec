@@ -162,6 +162,7 @@ build = {
     ["lunula.cli.output"] = "lua/lunula/cli/output.lua",
     ["lunula.cli.predict"] = "lua/lunula/cli/predict.lua",
     ["lunula.cli.quantize"] = "lua/lunula/cli/quantize.lua",
+    ["lunula.cli.rows"] = "lua/lunula/cli/rows.lua",
     ["lunula.cli.stdin"] = "lua/lunula/cli/stdin.lua",
     ["lunula.cli.texts"] = "lua/lunula/cli/texts.lua",
     ["lunula.cli.tokenize"] = "lua/lunula/cli/tokenize.lua",

@@ -1,13 +1,17 @@
---- lunula predict: a label for each text, as a line of JSON.
+--- lunula predict: what a model says of each text, as a line of JSON.
 -- @module lunula.cli.predict
 
 local arguments = require "lunula.cli.arguments"
+local array = require("lunula.json").array
 local json = require "lunula.cli.json"
 local model = require "lunula.cli.model"
 local texts = require "lunula.cli.texts"
 
 local OPTIONS = {
-  texts.options[1], texts.options[2],
+  texts.options[1],
+  { name = "text-pair", value = "COL",
+    what = "column or field of a second text" },
+  texts.options[2],
   { name = "max-length", type = "integer", value = "N", min = 2,
     what = "tokens read of a text; as it was trained when not given" },
   { name = "truncation", value = "HOW",
@@ -31,13 +35,16 @@ local predict = {
   options = model.with_options(OPTIONS),
 }
 
-local FIELDS = { "text", "label", "score", "scores" }
-local FIELDS_OF_CUT = { "text", "label", "score", "scores", "cut" }
-
-local function line_of(text, prediction)
-  return json.object({ text = text, label = prediction.label,
-    score = prediction.score, scores = prediction.scores,
-    cut = prediction.cut }, prediction.cut and FIELDS_OF_CUT or FIELDS)
+-- an object with the fields of its problem's answers, in their order
+local function line_of(problem, text, pair, prediction)
+  local values = { text = text, text_pair = pair, cut = prediction.cut }
+  local names = { "text", pair and "text_pair" or nil }
+  for _, name in ipairs(problem.fields) do
+    names[#names + 1], values[name] = name, prediction[name]
+  end
+  if values.labels then array(values.labels) end
+  if values.cut then names[#names + 1] = "cut" end
+  return json.object(values, names)
 end
 
 local function check(values)
@@ -56,10 +63,12 @@ function predict.run(values)
   local how = { batch_size = values.batch_size,
     batch_tokens = values.batch_tokens, truncation = values.truncation,
     stride = values.stride }
-  texts.answer(values, function(batch)
+  texts.answer(values, function(batch, pairs_of_batch)
     local lines = {}
+    how.text_pairs = pairs_of_batch
     for i, prediction in ipairs(classifier:predict(batch, how)) do
-      lines[i] = line_of(batch[i], prediction)
+      lines[i] = line_of(classifier.problem, batch[i],
+        pairs_of_batch and pairs_of_batch[i], prediction)
     end
     return lines
   end)

@@ -9,6 +9,7 @@
 --    best epoch; `metric`, the one that does when nobody says; `quality`, one
 --    that is 1 at best, for comparing two models; `shown`, pairs of a score
 --    and its name, for a line of a terminal
+--  * `fields` of an answer
 --  * `label_type`: what `data.read` is to make of a label, "string" or
 --    "number"; `separator` of several labels, or nil
 --  * `check_rows(rows, what)`, `check_learnable(rows, what)`,

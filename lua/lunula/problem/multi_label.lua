@@ -24,6 +24,7 @@ local multi_label = {
     "subset_accuracy", "loss" },
   shown = { { "macro_f1", "macro F1" }, { "micro_f1", "micro F1" } },
   metric = "macro_f1", quality = "macro_f1",
+  fields = { "labels", "scores" },
   label_type = "string", separator = ",",
   labels = labels.of,
 }

@@ -26,6 +26,7 @@ local ordinal = {
     "quadratic_kappa", "loss" },
   shown = { { "accuracy", "accuracy" }, { "mae", "MAE" } },
   metric = "mae", quality = "accuracy",
+  fields = { "label", "score", "scores" },
   label_type = "string",
   shares_weights = true,
   check_rows = labels.check_rows,

@@ -19,6 +19,7 @@ local regression = {
   scores = { "n", "mse", "mae", "pearson", "spearman", "r2", "loss" },
   shown = { { "mse", "MSE" }, { "pearson", "Pearson" } },
   metric = "mse", quality = "r2",
+  fields = { "value" },
   label_type = "number",
   fixed_labels = {},
 }

@@ -14,6 +14,7 @@ local single_label = {
   scores = { "n", "accuracy", "macro_f1", "weighted_f1", "mcc", "loss" },
   shown = { { "accuracy", "accuracy" }, { "macro_f1", "macro F1" } },
   metric = "accuracy", quality = "accuracy",
+  fields = { "label", "score", "scores" },
   label_type = "string",
   check_rows = labels.check_rows,
   check_learnable = labels.check_two,
