@@ -157,6 +157,8 @@ describe("metrics of other targets", function()
       end,
       ["metrics.regression: predicted number 2: expected a number, got string"]
         = function() metrics.regression({ 1, 2 }, { 1, "2" }) end,
+      ["metrics.regression: predicted number 1: expected a number, got NaN"]
+        = function() metrics.regression({ 1 }, { 0 / 0 }) end,
       ["metrics.regression: no numbers"] = function()
         metrics.regression({}, {})
       end,

@@ -142,7 +142,11 @@ describe("The commands, of a problem with", function()
       lines)
     assert.is_near(1, answers[1].scores.bad + answers[1].scores.good
       + answers[1].scores.best, 1e-5)
-    _, status, why = train("unknown", { "--problem-type=ordinal" })
+  end)
+
+  it("labels in an order that nobody has told", function()
+    write_all(function(row) return row.label end)
+    local _, status, why = train("unknown", { "--problem-type=ordinal" })
     assert.are.equal(1, status)
     assert.matches("^lunula: ordinal: which order do the labels have?", why)
   end)

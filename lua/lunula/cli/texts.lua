@@ -57,7 +57,8 @@ Window.__index = Window
 local function new_window(answer, most)
   return setmetatable({ answer = answer, most = most,
     size = math.min(FIRST, most), texts = {}, pairs = {}, bytes = 0,
-    answered = 0, begun = core.system.monotonic(), bar = progress.new() }, Window)
+    answered = 0, begun = core.system.monotonic(), bar = progress.new() },
+    Window)
 end
 
 -- Of a pipe with a name nobody tells whether more is there: a text at a time.

@@ -69,8 +69,9 @@ end
 
 local function check_numbers(list, what)
   for i, value in ipairs(list) do
-    if type(value) ~= "number" then
-      fail("%s number %d: expected a number, got %s", what, i, type(value))
+    if type(value) ~= "number" or value ~= value then
+      fail("%s number %d: expected a number, got %s", what, i,
+        type(value) == "number" and "NaN" or type(value))
     end
   end
 end
