@@ -192,6 +192,7 @@ build = {
     ["lunula.json"] = "lua/lunula/json.lua",
     ["lunula.labels"] = "lua/lunula/labels.lua",
     ["lunula.metrics"] = "lua/lunula/metrics/init.lua",
+    ["lunula.metrics.bootstrap"] = "lua/lunula/metrics/bootstrap.lua",
     ["lunula.metrics.layout"] = "lua/lunula/metrics/layout.lua",
     ["lunula.metrics.multi_label"] = "lua/lunula/metrics/multi_label.lua",
     ["lunula.metrics.ordinal"] = "lua/lunula/metrics/ordinal.lua",

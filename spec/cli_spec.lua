@@ -284,7 +284,6 @@ describe("lunula", function()
       { "train" }, { "predict" }, { "evaluate", "m" }, { "tokenize", "--x" },
       { "train", "--model=m", "--train=t.csv", "--output=o",
         "--precision=fp64" },
-      { "train", "--model=m", "--train=t.csv", "--output=o", "--resume" },
       { "train", "--model=m", "--train=t.csv", "--output=o",
         "--batch-tokens=1" },
       { "train", "--model=m", "--train=t.csv", "--output=o",

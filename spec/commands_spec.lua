@@ -267,7 +267,7 @@ describe("The commands", function()
           "--epochs=100000", "--threads=1" })
       assert.are.equal(130, status, why)
       assert.matches("\nlunula: interrupted; the last checkpoint stays in "
-        .. output .. "\n$", why)
+        .. output .. ", %-%-resume goes on from it\n$", why)
       assert.are.same({ "negative", "positive" }, classifier(output).labels)
     end)
 

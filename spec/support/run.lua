@@ -26,9 +26,15 @@ local function lua(words, environment)
   return append(append(all, { interpreter }), words)
 end
 
-local function command(words, environment)
+--- The words that run the command.
+-- @tparam {string,...} words its arguments
+-- @tparam[opt] {string,...} environment
+-- @treturn {string,...}
+function run.command(words, environment)
   return lua(append({ "src/bin/lunula" }, words), environment)
 end
+
+local command = run.command
 
 --- Runs a piece of Lua.
 -- @string code

@@ -3,7 +3,6 @@
 
 local core = require "lunula.core"
 local checkpoint = require "lunula.checkpoint"
-local arguments = require "lunula.cli.arguments"
 local fetch = require "lunula.cli.fetch"
 local json = require "lunula.cli.json"
 local output = require "lunula.cli.output"
@@ -34,7 +33,10 @@ local BEFORE = {
 local AFTER = {
   { name = "threads", type = "integer", value = "N", min = 1, max = 64,
     what = "processors to use; all when not given" },
-  { name = "resume", type = "boolean", hidden = true },
+  { name = "checkpoint-every", type = "integer", value = "N", min = 1,
+    what = "steps after which --resume may go on, beside each epoch's end" },
+  { name = "resume", type = "boolean",
+    what = "go on from where the same command was stopped" },
   { name = "json", value = "FILE", what = "write the figures there" },
 }
 
@@ -95,6 +97,8 @@ end
 local function options_of(values, validation, kind, bar)
   local _, options = settings.split(training.given(values))
   options.validation, options.checkpoint = validation, values.output
+  options.checkpoint_every, options.resume = values.checkpoint_every,
+    values.resume
   options.on_step = function(info) bar:step(info) end
   options.on_epoch = function(entry)
     bar:clear()
@@ -112,7 +116,8 @@ end
 local function explain_interruption(folder, before)
   local saved = saved_model(folder)
   if saved and saved ~= before then
-    error("interrupted; the last checkpoint stays in " .. folder, 0)
+    error(("interrupted; the last checkpoint stays in %s, --resume goes on "
+      .. "from it"):format(folder), 0)
   end
   error("interrupted before there was a checkpoint", 0)
 end
@@ -143,12 +148,6 @@ local function summary(lunula, values, result, report)
   }
 end
 
-local function refuse_what_is_to_come(values)
-  if values.resume then
-    arguments.wrong("--resume is not in this version")
-  end
-end
-
 local function check_output(folder)
   local kind = folder == "" and "nothing" or files.stat(folder)
   if kind and kind ~= "folder" then
@@ -172,7 +171,6 @@ end
 --- Runs the command.
 -- @tparam table values of its arguments
 function train.run(values)
-  refuse_what_is_to_come(values)
   training.check(values)
   local lunula = require "lunula"
   local kind = problem_of(values)

@@ -7,6 +7,7 @@ local arguments = require "lunula.cli.arguments"
 local labels = require "lunula.labels"
 local problem = require "lunula.problem"
 local recipes = require "lunula.recipes"
+local techniques = require "lunula.train.techniques"
 
 local training = {}
 
@@ -78,6 +79,26 @@ training.options = {
   { name = "gradient-checkpointing", type = "boolean",
     what = "less memory for up to a third more time" },
 }
+
+local VALUES = { number = "X", integer = "N", choice = "NAME",
+  strings = "A,B" }
+local TYPES = { number = "number", integer = "integer", boolean = "boolean",
+  strings = "list" }
+
+-- an option of a technique, as it is typed
+local function typed(option)
+  local choices = option.choices
+  return {
+    name = (option.name:gsub("_", "-")), what = option.what,
+    type = TYPES[option.type],
+    value = VALUES[option.type], choices = choices,
+    min = option.least, max = option.most, above = option.above,
+  }
+end
+
+for _, option in ipairs(techniques.options()) do
+  training.options[#training.options + 1] = typed(option)
+end
 
 --- The option that names a recipe.
 training.recipe = { name = "recipe", value = "NAME",

@@ -16,7 +16,6 @@ local checkpoint = require "lunula.checkpoint"
 local core = require "lunula.core"
 local json = require "lunula.json"
 local safetensors = require "lunula.safetensors"
-local techniques = require "lunula.train.techniques"
 
 local state = {}
 
