@@ -126,6 +126,8 @@ describe("A problem of", function()
         assert.are.same(expected, model:submit(TEXTS):result())
         assert.are.same(expected, lunula.open(lunula.share(model))
           :predict(TEXTS))
+        assert.matches(#model.labels == 0 and "%(a number; 128 tokens"
+          or "labels; 128 tokens", tostring(lunula.open(lunula.share(model))))
         same_but_for_rounding(expected[1], model:predict(TEXTS[1]), 1e-5)
       end)
 
@@ -182,12 +184,13 @@ describe("A problem of", function()
             1e-4)
         end)
 
-      it("ends with the same bits when it was stopped and resumed", function()
+      local function check_resumed(keep_best)
         local function run(folder, stop)
-          local model = new_model(kind)
-          local steps = 0
+          local model, steps = new_model(kind), 0
           local ok, result = pcall(fit, model, { epochs = 2, resume = true,
-            checkpoint = dir .. "/" .. folder .. kind, on_step = function()
+            checkpoint = ("%s/%s-%s-%s"):format(dir, folder, kind,
+              tostring(keep_best)), keep_best = keep_best,
+            on_step = function()
               steps = steps + 1
               if steps == stop then error("stop", 0) end
             end })
@@ -201,9 +204,14 @@ describe("A problem of", function()
         for name, t in pairs(model:weights()) do
           assert.are.equal(t:checksum(), resumed:weights()[name]:checksum())
         end
-        local _, done = run("part")
+        local _, done = run("part", 1)
         assert.are.same(model.thresholds, done.thresholds)
         assert.are.same(model:predict(TEXTS), done:predict(TEXTS))
+      end
+
+      it("ends with the same bits when it was stopped and resumed", function()
+        check_resumed(true)
+        check_resumed(false)
       end)
 
       it("has in its folder what its last epoch leaves", function()
@@ -450,6 +458,18 @@ describe("A problem of", function()
       assert.are.equal("multi_label_classification", config.problem_type)
       assert.are.same({ ["0"] = "above bad", ["1"] = "above good" },
         config.id2label)
+    end)
+
+    it("refuses a head whose outputs don't share their weights", function()
+      saved_head()
+      local saved = checkpoint.read(dir .. "/ranks")
+      local weight = saved.tensors["classifier.weight"]:totable()
+      weight[2][1] = weight[2][1] + 0.5
+      saved.tensors["classifier.weight"] = tensor.from(weight)
+      local model = classifier.from(saved)
+      assert.has_error(function() return model.head end, dir
+        .. "/ranks: the head 'classifier': its outputs don't share their "
+        .. "weights")
     end)
 
     it("has probabilities that are differences, and sum to 1", function()

@@ -105,8 +105,10 @@ function Opened:submit(texts, given)
 end
 
 function Opened:__tostring()
-  return ("shared classifier (%d labels; %d tokens of a text)"):format(
-    #self.labels, self.max_length)
+  local what = self.problem.fixed_labels and "a number"
+    or ("%d labels"):format(#self.labels)
+  return ("shared classifier (%s; %d tokens of a text)"):format(what,
+    self.max_length)
 end
 
 -- }========

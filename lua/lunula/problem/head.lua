@@ -68,13 +68,24 @@ function Head:whole()
   return grad.no_grad(whole, self)
 end
 
+-- the row that all rows equal
+local function one_row(weight)
+  local row = weight:slice(1, 1, 1)
+  local off = weight - row
+  if (off * off):sum():item() ~= 0 then
+    error("its outputs don't share their weights", 0)
+  end
+  return row
+end
+
 --- Becomes a plain linear layer, as a folder has it.
--- @tparam tensor weight [outputs, inputs]; of shared ones the first row counts
+-- @tparam tensor weight [outputs, inputs]; where they are shared, its rows are
+--   alike
 -- @tparam tensor bias [outputs]
--- @raise when the shapes are others
+-- @raise when the shapes are others, or rows differ that should not
 function Head:set(weight, bias)
   if #self.bias > #self.weight and #weight == #self.bias then
-    weight = weight:slice(1, 1, 1)
+    weight = grad.no_grad(one_row, weight)
   end
   grad.no_grad(function()
     self.weight:copy(weight)
