@@ -45,6 +45,30 @@ describe("A classifier", function()
     assert.are.same({}, model:predict {})
   end)
 
+  it("marks answers that are less sure than is asked, and only these",
+    function()
+      local texts = { "good", "the plot is awful.", "fine film" }
+      local all = model:predict(texts)
+      local scores = { all[1].score, all[2].score, all[3].score }
+      table.sort(scores)
+      local marked = model:predict(texts, { min_score = scores[2] })
+      local told = model:submit(texts, { min_score = scores[2] }):result()
+      assert.are.same(marked, told)
+      for _, answer in ipairs(all) do
+        answer.abstained = answer.score < scores[2] or nil
+      end
+      assert.are.same(all, marked)
+      assert.is_true(model:predict("good", { min_score = 1 }).abstained)
+      assert.is_nil(model:predict("good", { min_score = 0 }).abstained)
+    end)
+
+  it("refuses a least score that no probability can have", function()
+    for name, how in pairs { predict = model.predict, submit = model.submit } do
+      assert.has_error(function() how(model, "good", { min_score = 95 }) end,
+        name .. ": min_score: expected a number from 0 to 1, got 95")
+    end
+  end)
+
   it("reads pairs of texts", function()
     local alone = model:predict("good")
     local pair = model:predict("good", { text_pairs = "bad" })

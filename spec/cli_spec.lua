@@ -298,9 +298,12 @@ describe("lunula", function()
         "--recipe=best", "--patience=2" },
       { "train", "--model=m", "--train=t.csv", "--output=o",
         "--schedule=lineal" },
+      { "train", "--model=m", "--train=t.csv", "--output=o",
+        "--calibrate" },
       { "predict", "m", "f", "--format=xml" },
       { "predict", "m", "f", "--precision=fp64" },
       { "predict", "m", "f", "--stride=2" },
+      { "predict", "m", "f", "--min-score=95" },
       { "predict", "m", "f", "--truncation=middle" },
       { "predict", "m", "f", "--batch-size=2", "--batch-tokens=100" },
       { "evaluate", "m", "f", "--precision=fp64" } } do

@@ -109,6 +109,41 @@ describe("The commands", function()
       assert.are_not.same(first, losses("2"))
     end)
 
+    it("calibrates what it has trained, when it is told to", function()
+      local output, rows = path "calibrated", tiny.reviews(90)
+      local mixed = part(rows, 65, 90)
+      for i = 1, #mixed, 6 do mixed[i].label = "negative" end
+      for i = 2, #mixed, 6 do mixed[i].label = "negative" end
+      write("mixed.csv", mixed)
+      local text, status, why = train(output, "--epochs=4", "--calibrate",
+        "--validation", path "mixed.csv", "--test", path "mixed.csv",
+        "--json", path "calibrated.json")
+      assert.are.equal(0, status, why)
+      assert.matches("\ncalibrated: temperature %d+%.%d+  validation loss "
+        .. "%d%.%d+ %-> %d%.%d+  ECE %d%.%d+ %-> %d%.%d+\n", text)
+      local figures = read_json "calibrated.json"
+      local done = figures.calibration
+      assert.is_true(done.after.loss < done.before.loss)
+      assert.is_near(done.after.loss, figures.test.loss, 1e-6)
+      assert.is_near(done.after.ece, figures.test.ece, 1e-6)
+      assert.is_near(done.temperature, classifier(output).temperature, 1e-12)
+      assert.is_nil(read_json("train.json").calibration)
+    end)
+
+    it("says why it has not calibrated, and keeps what it has trained",
+      function()
+        local text, status, why = train(path "certain", "--epochs=4",
+          "--calibrate", "--validation", path "validation.csv",
+          "--json", path "certain.json")
+        assert.are.equal(0, status, why)
+        assert.is_nil(text:find("calibrated", 1, true))
+        assert.matches("\nnot calibrated by " .. path "validation.csv"
+          .. ": all rows are answered right", why, 1, true)
+        assert.matches("^all rows are answered right",
+          read_json("certain.json").calibration.reason)
+        assert.are.equal(1, classifier(path "certain").temperature)
+      end)
+
     it("takes batches as it is told", function()
       local function steps(...)
         local _, status, why = run.lunula { "train",
@@ -297,6 +332,11 @@ describe("The commands", function()
       local figures, before = read_json "test.json", read_json "train.json"
       assert.are.same(before.test, figures)
       assert.is_truthy(printed:find(text, 1, true))
+      assert.matches("\nECE  .*\nBrier score  .*\ncoverage  .*\naccuracy  "
+        .. ".*\nleast score  ", text)
+      assert.is_number(figures.ece)
+      assert.is_number(figures.brier)
+      assert.are.equal(1, figures.selective[1].coverage)
     end)
 
     it("judges by the arithmetic that it is told to", function()
@@ -469,6 +509,20 @@ describe("The commands", function()
         assert.is_near(model:predict(text).score,
           predict(text, { "-", "--precision", precision })[1].score, 1e-6)
       end
+    end)
+
+    it("marks the answers that are not sure enough", function()
+      local input = "the film is lovely.\nfilm plot dull good\n"
+      local plain = predict(input)
+      local least = math.max(plain[1].score, plain[2].score)
+      local answers, text = predict(input, { "-",
+        ("--min-score=%.17g"):format(least) })
+      for _, answer in ipairs(plain) do
+        answer.abstained = answer.score < least or nil
+      end
+      assert.are.same(plain, answers)
+      local _, marked = text:gsub('},"abstained":true}\n', "")
+      assert.are.equal(1, marked)
     end)
 
     it("answers all rows before one that is malformed", function()

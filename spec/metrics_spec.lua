@@ -1,5 +1,6 @@
 local cjson = require "cjson"
 local metrics = require "lunula.metrics"
+local tensor = require "lunula.tensor"
 
 local function near(expected, got, what)
   assert.is_true(math.abs(expected - got) < 1e-12,
@@ -37,10 +38,10 @@ local function compare(expected, report)
   end
 end
 
-local FIXTURE = read_fixture("spec/fixtures/metrics.json")
+local fixture = read_fixture("spec/fixtures/metrics.json")
 
 describe("metrics.report agrees with scikit-learn on", function()
-  for _, case in ipairs(FIXTURE.single_label) do
+  for _, case in ipairs(fixture.reports) do
     it(case.name, function()
       compare(case.expected,
         metrics.report(case.gold, case.predicted, case.labels))
@@ -105,7 +106,7 @@ describe("metrics.report", function()
 end)
 
 describe("metrics.multi_label agrees with scikit-learn on", function()
-  for _, case in ipairs(FIXTURE.multi_label) do
+  for _, case in ipairs(fixture.multi_label) do
     it(case.name, function()
       local report = metrics.multi_label(case.gold, case.predicted,
         case.labels)
@@ -116,7 +117,7 @@ describe("metrics.multi_label agrees with scikit-learn on", function()
 end)
 
 describe("metrics.regression agrees with scikit-learn and SciPy on", function()
-  for _, case in ipairs(FIXTURE.regression) do
+  for _, case in ipairs(fixture.regression) do
     it(case.name, function()
       compare_numbers(case.expected,
         metrics.regression(case.gold, case.predicted))
@@ -125,7 +126,7 @@ describe("metrics.regression agrees with scikit-learn and SciPy on", function()
 end)
 
 describe("metrics.ordinal agrees with scikit-learn on", function()
-  for _, case in ipairs(FIXTURE.ordinal) do
+  for _, case in ipairs(fixture.ordinal) do
     it(case.name, function()
       compare_numbers(case.expected,
         metrics.ordinal(case.gold, case.predicted, case.labels))
@@ -250,5 +251,136 @@ label 02     label 03      1
       assert.is_nil(line:find("%c"))
     end
     assert.is_truthy(metrics.format(report):find("a?[31m?b", 1, true))
+  end)
+end)
+
+-- every number of a nested table
+local function all_near(expected, got, what)
+  if type(expected) == "number" then return near(expected, got, what) end
+  assert.are.equal(type(expected), type(got), what)
+  if type(expected) ~= "table" then
+    return assert.are.equal(expected, got, what)
+  end
+  for key, value in pairs(expected) do
+    all_near(value, got[key], what .. "." .. key)
+  end
+  for key in pairs(got) do
+    assert.is_not_nil(expected[key], what .. "." .. key)
+  end
+end
+
+describe("Probabilities are judged as NumPy judges them:", function()
+  for _, case in ipairs(fixture.probabilities) do
+    local expected = case.expected
+    local confidence, correct
+
+    before_each(function()
+      confidence, correct = metrics.confidence(case.probabilities,
+        case.classes)
+    end)
+
+    it(case.name .. ": how sure and whether right", function()
+      all_near(expected.confidence, confidence, "confidence")
+      assert.are.same(expected.correct, correct)
+    end)
+
+    it(case.name .. ": Brier score", function()
+      local score = metrics.brier(case.probabilities, case.classes)
+      near(expected.brier, score, "Brier score")
+      if expected.brier_score_loss then
+        near(2 * expected.brier_score_loss, score, "scikit-learn's")
+      end
+    end)
+
+    it(case.name .. ": expected calibration error, by bins", function()
+      for bins, found in pairs(expected.calibration) do
+        all_near(found, metrics.calibration(confidence, correct,
+          { bins = tonumber(bins) }), bins .. " bins")
+      end
+      near(expected.calibration["15"].ece,
+        metrics.calibration(confidence, correct).ece, "of 15 bins")
+    end)
+
+    it(case.name .. ": coverage against accuracy", function()
+      for _, name in ipairs { "coverages", "thresholds" } do
+        all_near(expected[name], metrics.selective(confidence, correct,
+          { [name] = fixture[name] }), name)
+      end
+      near(expected.aurc, metrics.aurc(confidence, correct), "area")
+    end)
+  end
+end)
+
+describe("metrics of probabilities", function()
+  it("take a tensor as they take tables", function()
+    local rows = { { 0.75, 0.25 }, { 0.5, 0.5 }, { 0.125, 0.875 } }
+    local classes = { 0, 1, 1 }
+    assert.are.equal(metrics.brier(rows, classes),
+      metrics.brier(tensor.from(rows), classes))
+    local confidence, correct = metrics.confidence(tensor.from(rows), classes)
+    assert.are.same({ 0.75, 0.5, 0.875 }, confidence)
+    assert.are.same({ true, false, true }, correct)
+  end)
+
+  it("count 0 and 1 in the first bin and the last", function()
+    local bins = metrics.calibration({ 0, 0.5, 1 }, { true, true, true },
+      { bins = 2 }).bins
+    assert.are.same({ 2, 1 }, { bins[1].count, bins[2].count })
+  end)
+
+  it("answer rows of the same confidence together", function()
+    local points = metrics.selective({ 0.5, 0.9, 0.5, 0.5 },
+      { false, true, true, true }, { coverages = { 0.5 } })
+    assert.are.same({ { coverage = 1, accuracy = 0.75, threshold = 0.5 } },
+      points)
+  end)
+
+  it("cover as many rows as are asked for, rounding or not", function()
+    local confidence, correct = {}, {}
+    for i = 1, 100 do confidence[i], correct[i] = i / 100, true end
+    local function covered(coverage)
+      return metrics.selective(confidence, correct,
+        { coverages = { coverage } })[1].coverage
+    end
+    assert.are.equal(0.55, covered(0.55))
+    assert.are.equal(0.56, covered(0.551))
+    assert.are.equal(0.01, covered(0))
+  end)
+
+  it("have no accuracy where nothing is answered", function()
+    assert.are.same({ { coverage = 0, threshold = 0.6 } },
+      metrics.selective({ 0.5 }, { true }, { thresholds = { 0.6 } }))
+  end)
+
+  local function fails(message, f, ...)
+    local arguments = { ... }
+    assert.has_error(function()
+      f(arguments[1], arguments[2], arguments[3])
+    end, message)
+  end
+
+  it("refuse what is no probability or no class", function()
+    fails("metrics.brier: row 2: class 1: expected a probability, got 1.5",
+      metrics.brier, { { 1, 0 }, { 0, 1.5 } }, { 0, 1 })
+    fails("metrics.brier: row 2: expected an array of 2 probabilities",
+      metrics.brier, { { 1, 0 }, { 1 } }, { 0, 0 })
+    fails("metrics.confidence: class of row 1: expected an integer from 0 to "
+      .. "1, got 2", metrics.confidence, { { 1, 0 } }, { 2 })
+    fails("metrics.confidence: 1 rows of probabilities, but 2 classes",
+      metrics.confidence, { { 1, 0 } }, { 0, 1 })
+    fails("metrics.brier: 0 rows of probabilities, but 0 classes",
+      metrics.brier, {}, {})
+  end)
+
+  it("refuse rows of which not all is known", function()
+    fails("metrics.calibration: 1 rows of confidence, but 0 that are right or "
+      .. "not", metrics.calibration, { 1 }, {})
+    fails("metrics.aurc: correct: row 1: expected true or false, got 1",
+      metrics.aurc, { 1 }, { 1 })
+    fails("metrics.selective: coverages: 2: expected a number from 0 to 1, "
+      .. "got 90", metrics.selective, { 1 }, { true },
+      { coverages = { 1, 90 } })
+    fails("metrics.selective: coverages and thresholds: give one of them",
+      metrics.selective, { 1 }, { true }, { coverages = {}, thresholds = {} })
   end)
 end)

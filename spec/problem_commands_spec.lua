@@ -197,6 +197,10 @@ describe("The commands, of a problem with", function()
     assert.are.equal(2, status)
     assert.matches("--label-separator: only where a text may have several "
       .. "labels", why, 1, true)
+    _, status, why = train("wrong", { "--problem-type=regression",
+      "--calibrate" })
+    assert.are.equal(2, status)
+    assert.matches("--calibrate: not for regression", why, 1, true)
     _, status, why = train("wrong", { "--metric=mse" })
     assert.are.equal(1, status)
     assert.matches("metric: expected one of accuracy", why, 1, true)

@@ -339,6 +339,19 @@ describe("A problem of", function()
       end
     end)
 
+    it("can't be calibrated, nor abstained from by a score", function()
+      local model = trained_model(KIND)
+      assert.has_error(function()
+        lunula.calibrate(model, rows_of(KIND, 65, 96))
+      end, "calibrate: expected a model of single_label_classification, got "
+        .. "one of multi_label_classification")
+      assert.has_error(function() model:predict("a", { min_score = 0.5 }) end,
+        "predict: min_score: an answer of multi_label_classification has no "
+        .. "score")
+      assert.is_true(trained_model "ordinal":predict(TEXTS[1],
+        { min_score = 1 }).abstained)
+    end)
+
     it("refuses rows that are not what it needs", function()
       local model = new_model(KIND)
       for message, rows in pairs {

@@ -183,7 +183,7 @@ describe("A classifier", function()
       "submit: texts[2]: expected a string, got number")
     assert.has_error(function() model:submit("a", { batch = 3 }) end,
       "submit: unknown option 'batch'; known: batch_size, batch_tokens, "
-      .. "stride, text_pairs, threads, truncation")
+      .. "min_score, stride, text_pairs, threads, truncation")
     assert.has_error(function() model:submit("a", { threads = 0 }) end,
       "submit: threads: expected an integer from 1 to 64, got 0")
     assert.has_error(function() model:submit("a", { batch_size = 0 }) end,

@@ -2,7 +2,9 @@ local checkpoint = require "lunula.checkpoint"
 local classifier = require "lunula.classifier"
 local core = require "lunula.core"
 local evaluate = require "lunula.evaluate"
+local metrics = require "lunula.metrics"
 local run = require "spec.support.run"
+local tensor = require "lunula.tensor"
 local tiny = require "spec.support.tiny"
 local train = require "lunula.train"
 
@@ -512,10 +514,40 @@ describe("evaluate", function()
       1e-5)
   end)
 
+  it("says how honest the probabilities are that predict gives", function()
+    local rows, probabilities, classes = tiny.reviews(25), {}, {}
+    for i, row in ipairs(rows) do
+      local scores = model:predict(row.text).scores
+      probabilities[i] = { scores.negative, scores.positive }
+      classes[i] = row.label == "positive" and 1 or 0
+    end
+    local confidence, correct = metrics.confidence(probabilities, classes)
+    local report = evaluate(model, rows, { batch_size = 7 })
+    assert.is_near(metrics.brier(probabilities, classes), report.brier, 1e-6)
+    assert.is_near(metrics.calibration(confidence, correct).ece, report.ece,
+      1e-6)
+    assert.are.same({ 1, report.accuracy },
+      { report.selective[1].coverage, report.selective[1].accuracy })
+    for i, point in ipairs(metrics.selective(confidence, correct)) do
+      assert.is_near(point.threshold, report.selective[i].threshold, 1e-6)
+    end
+  end)
+
+  it("reports what weights that are no numbers are worth", function()
+    local broken = classifier(dir, { labels = LABELS })
+    broken.head.bias:copy(tensor.full({ 2 }, 0 / 0))
+    local report = evaluate(broken, tiny.reviews(4))
+    assert.is_true(report.loss ~= report.loss and report.ece ~= report.ece)
+    assert.are.same({}, report.selective)
+    assert.is_string(tostring(report))
+  end)
+
   it("is shown as a table", function()
     local text = tostring(evaluate(model, tiny.reviews(4)))
-    assert.is_truthy(text:find("precision", 1, true))
-    assert.is_truthy(text:find("confusion", 1, true))
+    for _, word in ipairs { "precision", "confusion", "\nECE  ",
+      "\nBrier score  ", "\n\ncoverage      1.000  " } do
+      assert.is_truthy(text:find(word, 1, true), word)
+    end
   end)
 
   it("says which row has a label that the model lacks", function()

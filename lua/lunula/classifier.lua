@@ -183,6 +183,14 @@ local function precision_of(given, saved)
   return given
 end
 
+-- By what the head was divided: see lunula.calibrate.
+local function temperature_of(saved)
+  local given = saved.tensors["classifier.weight"]
+    and saved.config.classifier_temperature or 1
+  return check.number(given, saved.dir .. "/config.json: "
+    .. "classifier_temperature", { above = 0 })
+end
+
 local function config_of_folder(saved)
   local where = saved.dir .. "/config.json"
   local config = encoder.complete(saved.config, where)
@@ -238,7 +246,8 @@ end
 --   "ordinal" (whose labels are given in their order, the lowest first); that
 --   of the folder's head when not given, else the first
 -- @treturn classifier with the fields `encoder`, `tokenizer`, `head`,
---   `labels`, `max_length`, `pooling`, `precision`, `config`, `problem`
+--   `labels`, `max_length`, `pooling`, `precision`, `config`, `problem`,
+--   `temperature` (see `lunula.calibrate`)
 -- @raise naming the file that is missing or wrong; when the folder's head
 --   lacks a label that is given
 -- @usage local model = lunula.classifier("all-MiniLM-L6-v2",
@@ -264,6 +273,7 @@ function Classifier.from(saved, given)
     tokenizer = tokenizer.from(saved),
     problem = kind, labels = labels, thresholds = more.thresholds,
     precision = precision_of(o.precision, saved),
+    temperature = temperature_of(saved),
     queue = job.queue(o.queue_capacity, "classifier"),
   }, Classifier)
   self.pooling = pooling_of(self, o.pooling, saved.dir)
@@ -287,11 +297,13 @@ end
 -- {======== training ========
 
 --- Switches dropout on (for training) or off, as it is at first.
+-- What a model learns is not calibrated (`lunula.calibrate`): on sets
+-- `temperature` back to 1.
 -- @bool[opt=true] on
 -- @treturn classifier itself
 function Classifier:train(on)
   on = on ~= false
-  if on then self.answering = nil end
+  if on then self.answering, self.temperature = nil, 1 end
   self.encoder:train(on)
   self.dropout.training = on
   return self
@@ -449,12 +461,15 @@ end
 --   when not given (see `tokenizer:encode`)
 -- @int[opt] given.threads that may work on a batch: 1 for a single text and all
 --   (`lunula.threads`) for several when not given
--- @treturn table `{ label =, score =, scores =, cut = }`: the most probable
---   label, its probability, those of all labels by name, and how many bytes of
---   the text (and its pair) were not read, nil where all were; for an array, an
---   array in its order. Of a multi-label model `{ labels =, scores =, cut = }`,
---   an array of those at or above their thresholds, each a probability of its
---   own; of a regression `{ value =, cut = }`
+-- @number[opt] given.min_score below which an answer is marked as `abstained`:
+--   for the caller not to act on (see `lunula.calibrate.threshold`)
+-- @treturn table `{ label =, score =, scores =, cut =, abstained = }`: the most
+--   probable label, its probability, those of all labels by name, how many
+--   bytes of the text (and its pair) were not read, nil where all were, and
+--   true where the score is below `min_score`, else nil; for an array, an array
+--   in its order. Of a multi-label model `{ labels =, scores =, cut = }`, an
+--   array of those at or above their thresholds, each a probability of its own;
+--   of a regression `{ value =, cut = }`
 -- @raise when a text is no string; on options of which one excludes another
 -- @usage print(model:predict("What a quiet, lovely film.").label)
 function Classifier:predict(texts, given)
@@ -520,6 +535,8 @@ function Classifier:saved_config()
   self.problem.write_config(config, self)
   config.classifier_pooling = self.pooling ~= "pooler" and self.pooling or nil
   config.classifier_max_length = self.max_length
+  config.classifier_temperature = self.temperature ~= 1 and self.temperature
+    or nil
   return config
 end
 

@@ -5,6 +5,7 @@
 
 local check = require "lunula.check"
 local encoded = require "lunula.encoded"
+local honesty = require "lunula.metrics.honesty"
 local options = require "lunula.options"
 local sampler = require "lunula.sampler"
 
@@ -12,23 +13,33 @@ local KNOWN = { batch_size = 32 }
 
 local function nothing() end
 
--- What the model's problem reads for each row, and the loss of all. Rows of
--- like length are side by side: batches of like cost.
-local function judge(model, prepared, limit, on_batch)
-  local tokens, targets = prepared.tokens, prepared.targets
-  local found, total = {}, 0
+-- Calls a function with the numbers of each batch's rows, their logits [rows,
+-- outputs] and targets. Rows of like length are side by side: batches of like
+-- cost.
+local function each_batch(model, prepared, how, f)
+  local tokens = prepared.tokens
   local order = sampler.by_length(tokens.lengths)
-  for _, numbers in ipairs(sampler.cut_to_read(order, limit.batch_size,
+  for _, numbers in ipairs(sampler.cut_to_read(order, how.batch_size,
       tokens.lengths)) do
-    on_batch()
-    local logits = limit.logits(model, (tokens:batch(numbers)))
-    local loss = model.problem.loss(logits, sampler.pick(targets, numbers))
-    total = total + loss:item() * #numbers
-    for i, read in ipairs(model.problem.read(logits)) do
-      found[numbers[i]] = read
-    end
+    how.on_batch()
+    f(numbers, how.logits(model, (tokens:batch(numbers))),
+      sampler.pick(prepared.targets, numbers))
   end
-  return found, total / #targets
+end
+
+-- What the model's problem reads for each row, the loss of all, and their
+-- honesty, where it has competing labels.
+local function judge(model, prepared, how)
+  local problem, found, total = model.problem, {}, 0
+  local honest = problem.is_single and honesty.new()
+  each_batch(model, prepared, how, function(numbers, logits, targets)
+    total = total + problem.loss(logits, targets):item() * #numbers
+    for i, read in ipairs(problem.read(logits)) do found[numbers[i]] = read end
+    if honest then
+      honest:see(numbers, problem.probabilities(logits):totable(), targets)
+    end
+  end)
+  return found, total / #prepared.targets, honest
 end
 
 local evaluate = {}
@@ -48,6 +59,25 @@ function evaluate.prepare(model, rows, what)
   }
 end
 
+local function how_to(model, limit, on_batch)
+  return {
+    batch_size = limit and limit.batch_size or KNOWN.batch_size,
+    -- while it learns: no copy of the weights is worth to be made
+    logits = model:is_training() and model.forward or model.logits,
+    on_batch = on_batch or nothing,
+  }
+end
+
+--- Calls a function with what a model says of each batch of prepared rows.
+-- @tparam classifier model
+-- @tparam table prepared by `evaluate.prepare`
+-- @tparam ?table limit `batch_size`, the most rows of a batch
+-- @func f of the rows' numbers, their logits, a tensor [rows, outputs], and
+--   their targets (of single labels the right classes, from 0)
+function evaluate.each_batch(model, prepared, limit, f)
+  model:infer(each_batch, model, prepared, how_to(model, limit), f)
+end
+
 --- Judges a model by rows that were prepared.
 -- @tparam classifier model
 -- @tparam table prepared by `evaluate.prepare`
@@ -55,16 +85,14 @@ end
 -- @func[opt] on_batch called before each batch; what it raises ends the run
 -- @treturn table as `evaluate` returns
 function evaluate.run(model, prepared, limit, on_batch)
-  local how = {
-    batch_size = limit and limit.batch_size or KNOWN.batch_size,
-    -- while it learns: no copy of the weights is worth to be made
-    logits = model:is_training() and model.forward or model.logits,
-  }
-  local found, loss = model:infer(judge, model, prepared, how,
-    on_batch or nothing)
+  local found, loss, honest = model:infer(judge, model, prepared,
+    how_to(model, limit, on_batch))
   if prepared.tune then model.problem.tune(model, found, prepared.targets) end
   local report = model.problem.report(found, prepared.targets, model)
   report.loss = loss
+  for name, figure in pairs(honest and honest:figures() or {}) do
+    report[name] = figure
+  end
   return report
 end
 
@@ -74,10 +102,14 @@ end
 -- @tparam {table,...} rows as from `data.read`
 -- @tparam[opt] table given
 -- @int[opt=32] given.batch_size most rows of a batch
--- @treturn table as from `metrics.report`, over all labels of the model; of a
---   multi-label model as from `metrics.multi_label`, of a regression
---   `metrics.regression`, of ordinal labels `metrics.ordinal`; and `loss`, the
---   mean loss. `tostring` gives a table for a terminal.
+-- @treturn table as from `metrics.report`, over all labels of the model; and
+--   `loss`, the mean cross entropy (the negative log likelihood); `ece`, the
+--   expected calibration error, and `brier`, the Brier score, of its
+--   probabilities; `selective`, a list of `{coverage=, accuracy=, threshold=}`:
+--   how often it is right where only its surest answers are given (see
+--   `metrics.selective`). Of a multi-label model as from `metrics.multi_label`,
+--   of a regression `metrics.regression`, of ordinal labels `metrics.ordinal`,
+--   and the mean loss. `tostring` gives a table for a terminal.
 -- @raise when there are no rows, or a label is not one of the model's
 -- @usage print(lunula.evaluate(model, parts.test))
 local function judge_rows(_, model, rows, given)

@@ -9,10 +9,12 @@
 --    lunula.train(model, parts.train, { validation = parts.validation })
 --    print(lunula.evaluate(model, parts.test))
 --
--- Its fields are modules, each loaded when it is first used: `baseline`,
--- `batches`, `checkpoint`, `classifier`, `core`, `data`, `embedder`,
--- `encoder`, `evaluate`, `explain`, `hub`, `metrics`, `nn`, `optim`,
--- `problem`, `progress`, `quantize`, `recipes`, `schedule`, `search`, `split`,
+-- Its fields are modules, each loaded when it is first used: `active`,
+-- `baseline`, `batches`, `calibrate`, `checkpoint`, `classifier`, `core`,
+-- `data`, `distil`, `embedder`, `encoder`, `evaluate`, `explain`, `few_shot`,
+-- `hub`, `lora`, `metrics`, `multitask`, `nn`, `optim`, `pretrain`, `problem`,
+-- `progress`, `quantize`, `recipes`, `schedule`, `search`, `self_train`,
+-- `split`, `sweep`,
 -- `tensor`, `thresholds`, `tokenizer`, `train`, `windows`.
 -- @module lunula
 
@@ -22,10 +24,12 @@ local lunula = {}
 lunula.version = "0.1.0"
 
 local FIELDS = {
-  "baseline", "batches", "checkpoint", "classifier", "core", "data",
-  "embedder", "encoder", "evaluate", "explain", "hub", "metrics", "nn",
-  "optim", "problem", "progress", "quantize", "recipes", "schedule", "search",
-  "split", "tensor", "thresholds", "tokenizer", "train", "windows",
+  "active", "baseline", "batches", "calibrate", "checkpoint", "classifier",
+  "core", "data", "distil", "embedder", "encoder", "evaluate", "explain",
+  "few_shot", "hub", "lora", "metrics", "multitask", "nn", "optim", "pretrain",
+  "problem", "progress", "quantize", "recipes", "schedule", "search",
+  "self_train", "split", "sweep", "tensor", "thresholds", "tokenizer", "train",
+  "windows",
 }
 
 local MODULE = {}

@@ -56,7 +56,7 @@ function job.submit(queue, model, texts, given)
   return setmetatable({
     core = handed, single = type(texts) == "string",
     model = { problem = model.problem, labels = model.labels,
-      thresholds = model.thresholds },
+      thresholds = model.thresholds }, min_score = given and given.min_score,
   }, Job)
 end
 
@@ -88,7 +88,7 @@ end
 function Job:result()
   local ok, rows, cut = pcall(self.core.result, self.core)
   if not ok then error("job: " .. tostring(rows), 0) end
-  return predictions.all(self.model, rows, cut, self.single)
+  return predictions.all(self.model, rows, cut, self.single, self.min_score)
 end
 
 --- Gives it up: it is done at once, and has no result.

@@ -14,7 +14,7 @@ local predictions = {}
 local none = options.none
 local KNOWN = {
   text_pairs = none, batch_size = none, batch_tokens = none,
-  truncation = "head", stride = none, threads = none,
+  truncation = "head", stride = none, threads = none, min_score = none,
 }
 
 -- more than any batch has
@@ -45,13 +45,29 @@ local function limits(o)
   return math.min(size, NO_LIMIT), math.min(tokens, NO_LIMIT), o.threads
 end
 
-local function check_options(given, what)
+local function has_score(problem)
+  for _, field in ipairs(problem.fields) do
+    if field == "score" then return true end
+  end
+  return false
+end
+
+local function check_min_score(o, problem, what)
+  if o.min_score == nil then return end
+  check.number(o.min_score, what .. ": min_score", { least = 0, most = 1 })
+  if not has_score(problem) then
+    fail("%s: min_score: an answer of %s has no score", what, problem.name)
+  end
+end
+
+local function check_options(given, problem, what)
   local o = options.check(given, KNOWN, what)
   sampler.check(o, what)
   tokenizer.check_truncation(o, what)
   if o.threads then
     check.integer(o.threads, what .. ": threads", { least = 1, most = 64 })
   end
+  check_min_score(o, problem, what)
   return o
 end
 
@@ -63,7 +79,7 @@ end
 -- @treturn userdata
 -- @raise when a text is no string; on options that exclude one another
 function predictions.ask(model, texts, given, what)
-  local o = check_options(given, what)
+  local o = check_options(given, model.problem, what)
   local list, text_pairs = as_array(texts, what), o.text_pairs
   if text_pairs ~= nil then
     text_pairs = type(texts) == "string" and { text_pairs }
@@ -82,12 +98,16 @@ end
 -- @tparam {{number,...},...} rows the numbers of each text
 -- @tparam {int,...} cut bytes of each that were not read
 -- @bool single one text was asked about, no array
+-- @tparam ?number min_score below which a prediction is marked as `abstained`
 -- @treturn table a prediction, or an array of them
-function predictions.all(model, rows, cut, single)
+function predictions.all(model, rows, cut, single, min_score)
   local list = {}
   for i, row in ipairs(rows) do
     list[i] = model.problem.answer(row, model)
     list[i].cut = cut[i] > 0 and cut[i] or nil
+    if min_score then
+      list[i].abstained = list[i].score < min_score or nil
+    end
   end
   return single and list[1] or list
 end
@@ -102,7 +122,8 @@ function predictions.now(model, texts, given)
   local asked = predictions.ask(model, texts, given, "predict")
   local ok, rows, cut = pcall(asked.run, asked, model.space)
   if not ok then fail("predict: %s", rows) end
-  return predictions.all(model, rows, cut, type(texts) == "string")
+  return predictions.all(model, rows, cut, type(texts) == "string",
+    given and given.min_score)
 end
 
 return predictions

@@ -23,6 +23,8 @@ local OPTIONS = {
     what = "most texts of a batch (32)" },
   { name = "batch-tokens", type = "integer", value = "N", min = 2,
     what = "most tokens of a batch, instead" },
+  { name = "min-score", type = "number", value = "X", min = 0, max = 1,
+    what = 'mark answers of a lower score with "abstained":true' },
 }
 
 local predict = {
@@ -37,14 +39,15 @@ local predict = {
 
 -- an object with the fields of its problem's answers, in their order
 local function line_of(problem, text, pair, prediction)
-  local values = { text = text, text_pair = pair, cut = prediction.cut }
-  local names = { "text", pair and "text_pair" or nil }
-  for _, name in ipairs(problem.fields) do
-    names[#names + 1], values[name] = name, prediction[name]
+  local names, present = { "text", "text_pair" }, {}
+  for _, name in ipairs(problem.fields) do names[#names + 1] = name end
+  names[#names + 1], names[#names + 2] = "abstained", "cut"
+  prediction.text, prediction.text_pair = text, pair
+  if prediction.labels then array(prediction.labels) end
+  for _, name in ipairs(names) do
+    if prediction[name] ~= nil then present[#present + 1] = name end
   end
-  if values.labels then array(values.labels) end
-  if values.cut then names[#names + 1] = "cut" end
-  return json.object(values, names)
+  return json.object(prediction, present)
 end
 
 local function check(values)
@@ -62,7 +65,7 @@ function predict.run(values)
   if values.max_length then classifier:set_max_length(values.max_length) end
   local how = { batch_size = values.batch_size,
     batch_tokens = values.batch_tokens, truncation = values.truncation,
-    stride = values.stride }
+    stride = values.stride, min_score = values.min_score }
   texts.answer(values, function(batch, pairs_of_batch)
     local lines = {}
     how.text_pairs = pairs_of_batch

@@ -2,6 +2,7 @@
 -- @module lunula.cli.train
 
 local core = require "lunula.core"
+local arguments = require "lunula.cli.arguments"
 local checkpoint = require "lunula.checkpoint"
 local fetch = require "lunula.cli.fetch"
 local json = require "lunula.cli.json"
@@ -37,6 +38,8 @@ local AFTER = {
     what = "steps after which --resume may go on, beside each epoch's end" },
   { name = "resume", type = "boolean",
     what = "go on from where the same command was stopped" },
+  { name = "calibrate", type = "boolean", what = "then fit a temperature on "
+    .. "the validation texts, for honest probabilities" },
   { name = "json", value = "FILE", what = "write the figures there" },
 }
 
@@ -136,13 +139,30 @@ local function fit(lunula, model, sets, values)
   error(result, 0)
 end
 
-local function summary(lunula, values, result, report)
+-- Fits a temperature and saves the model with it. A model that none is best
+-- for stays as it was trained: that is no failure, but said. Returns the
+-- figures, nil when nobody asked for them.
+local function calibrate(lunula, model, sets, values)
+  if not values.calibrate then return nil end
+  local done, why = lunula.calibrate(model, sets.validation)
+  if not done then
+    io.stderr:write("not calibrated by ", values.validation, ": ", why, "\n")
+    return { reason = why }
+  end
+  model:save(values.output)
+  output.line(("calibrated: temperature %.4f  validation loss %.4f -> %.4f  "
+    .. "ECE %.4f -> %.4f"):format(done.temperature, done.before.loss,
+    done.after.loss, done.before.ece, done.after.ece))
+  return done
+end
+
+local function summary(lunula, values, result, report, calibration)
   return {
     train_seconds = result.train_seconds,
     tokens_per_second = result.tokens_per_second,
     peak_rss_mib = system.peak_rss(), steps = result.steps,
     history = result.history, best_epoch = result.best_epoch, test = report,
-    truncated = result.truncated,
+    truncated = result.truncated, calibration = calibration,
     seed = values.seed, threads = lunula.threads(),
     precision = values.precision, version = lunula.version,
   }
@@ -155,7 +175,7 @@ local function check_output(folder)
   end
 end
 
-local function tell(lunula, values, model, result, report)
+local function tell(lunula, values, model, result, report, calibration)
   if result.truncated > 0 then
     io.stderr:write(("%d tokens were cut from %s by --max-length %d\n")
       :format(result.truncated, values.train, model.max_length))
@@ -163,7 +183,8 @@ local function tell(lunula, values, model, result, report)
   if report then output.line(tostring(report)) end
   output.flush()
   if values.json then
-    json.write(values.json, summary(lunula, values, result, report))
+    json.write(values.json, summary(lunula, values, result, report,
+      calibration))
   end
   io.stderr:write("saved ", values.output, "\n")
 end
@@ -172,8 +193,12 @@ end
 -- @tparam table values of its arguments
 function train.run(values)
   training.check(values)
+  arguments.needs(values, "calibrate", "validation")
   local lunula = require "lunula"
   local kind = problem_of(values)
+  if values.calibrate and not kind.is_single then
+    arguments.wrong("--calibrate: not for %s", kind.name)
+  end
   local sets = read_sets(lunula, values, kind)
   json.check_place(values.json)
   check_output(values.output)
@@ -184,8 +209,9 @@ function train.run(values)
     training.given(values), values.labels)
   checkpoint.make_folders(values.output)
   local result = fit(lunula, model, sets, values)
+  local calibration = calibrate(lunula, model, sets, values)
   tell(lunula, values, model, result,
-    sets.test and lunula.evaluate(model, sets.test))
+    sets.test and lunula.evaluate(model, sets.test), calibration)
 end
 
 return train

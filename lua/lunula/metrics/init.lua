@@ -1,12 +1,15 @@
---- How well predicted labels agree with the right ones.
--- Everything is computed from the confusion matrix, as scikit-learn computes
--- it; where a ratio has nothing to divide by, it is 0. Rows with several labels
+--- How well predicted labels agree with the right ones, and how honest their
+-- probabilities are.
+-- A report is computed from the confusion matrix, as scikit-learn computes it;
+-- where a ratio has nothing to divide by, it is 0. Rows with several labels
 -- (`metrics.multi_label`), numbers (`metrics.regression`) and labels in an
 -- order (`metrics.ordinal`) have reports of their own.
 -- @module lunula.metrics
 
+local calibration = require "lunula.metrics.calibration"
 local layout = require "lunula.metrics.layout"
 local ordinal = require "lunula.metrics.ordinal"
+local selective = require "lunula.metrics.selective"
 
 local metrics = {}
 
@@ -16,6 +19,8 @@ local TOTALS = {
   { "accuracy", "accuracy" }, { "macro_f1", "macro F1" },
   { "weighted_f1", "weighted F1" }, { "mcc", "MCC" },
 }
+local HONEST_TOTALS = { TOTALS[1], TOTALS[2], TOTALS[3], TOTALS[4],
+  { "ece", "ECE" }, { "brier", "Brier score" } }
 
 local function fail(message, ...)
   error(message:format(...), 0)
@@ -178,14 +183,37 @@ function metrics.report(gold, predicted, labels)
   return report
 end
 
---- A report as text for a terminal: a table of the labels' scores, and the
--- confusion matrix where it fits into 80 columns, or else the most frequent
--- confusions.
+--- How sure and whether right the most probable class of each row is: see
+-- `lunula.metrics.calibration`.
+-- @function metrics.confidence
+metrics.confidence = calibration.confidence
+
+--- The Brier score: see `lunula.metrics.calibration`.
+-- @function metrics.brier
+metrics.brier = calibration.brier
+
+--- The expected calibration error and its bins: see
+-- `lunula.metrics.calibration`.
+-- @function metrics.calibration
+metrics.calibration = calibration.error
+
+--- Coverage against accuracy: see `lunula.metrics.selective`.
+-- @function metrics.selective
+metrics.selective = selective.points
+
+--- The area under the risk-coverage curve: see `lunula.metrics.selective`.
+-- @function metrics.aurc
+metrics.aurc = selective.aurc
+
+--- A report as text for a terminal: a table of the labels' scores; coverage
+-- against accuracy where it is known (as from `evaluate`); and the confusion
+-- matrix where it fits into 80 columns, or else the most frequent confusions.
 -- @tparam table report from `metrics.report`
 -- @treturn string lines, each with its end
 -- @usage io.write(metrics.format(report))
 function metrics.format(report)
-  return layout.scores(report, TOTALS) .. "\n" .. layout.confusion(report)
+  return layout.scores(report, report.ece and HONEST_TOTALS or TOTALS) .. "\n"
+    .. layout.selective(report) .. layout.confusion(report)
 end
 
 Report.__tostring = metrics.format

@@ -93,6 +93,21 @@ function layout.totals(report, totals)
   return totals_of(report, totals, { { "", "score", "rows" } }, 0)
 end
 
+--- What it is worth to answer only what is sure enough.
+-- @tparam table report with `selective`, or without
+-- @treturn string empty where there is nothing to say
+function layout.selective(report)
+  local points = report.selective
+  if not points or #points == 0 then return "" end
+  local rows = { { "coverage" }, { "accuracy" }, { "least score" } }
+  for i, point in ipairs(points) do
+    rows[1][i + 1] = fraction(point.coverage)
+    rows[2][i + 1] = fraction(point.accuracy)
+    rows[3][i + 1] = ("%.4f"):format(point.threshold)
+  end
+  return aligned(rows, 1) .. "\n"
+end
+
 local function matrix(report)
   local head = { "" }
   local rows = { head }

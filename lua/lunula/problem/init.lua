@@ -5,6 +5,8 @@
 --
 --  * `name` as transformers' `problem_type`, where it has one
 --  * `activation`: what makes answers of logits, "softmax", "sigmoid" or "none"
+--  * `is_single`: whether labels compete, so that there is a surest one, which
+--    may be calibrated and abstained from
 --  * `scores`: the numbers of its reports, any of which but `n` may choose the
 --    best epoch; `metric`, the one that does when nobody says; `quality`, one
 --    that is 1 at best, for comparing two models; `shown`, pairs of a score

@@ -10,7 +10,7 @@ local weights = require "lunula.problem.weights"
 
 local single_label = {
   name = "single_label_classification",
-  activation = "softmax",
+  activation = "softmax", is_single = true,
   scores = { "n", "accuracy", "macro_f1", "weighted_f1", "mcc", "loss" },
   shown = { { "accuracy", "accuracy" }, { "macro_f1", "macro F1" } },
   metric = "accuracy", quality = "accuracy",
