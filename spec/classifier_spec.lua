@@ -1,7 +1,10 @@
 local checkpoint = require "lunula.checkpoint"
 local classifier = require "lunula.classifier"
 local nn = require "lunula.nn"
+local quantize = require "lunula.quantize"
+local share = require "lunula.share"
 local tiny = require "spec.support.tiny"
+local train = require "lunula.train"
 
 local LABELS = { "negative", "positive" }
 
@@ -106,6 +109,86 @@ describe("A classifier", function()
     assert.are.equal(0.3, again.encoder.hidden_dropout)
     assert.are.equal(0.3, again.dropout.p)
     assert.are.same(mean:predict("good"), again:predict("good"))
+  end)
+
+  it("keeps causal attention in the folder, and pools the mean", function()
+    local causal = classifier(encoder_dir,
+      { labels = LABELS, attention = "causal" })
+    local folder = saved(causal, "causal")
+    assert.are.equal("mean", causal.pooling)
+    assert.is_true(checkpoint.read(folder).config.is_decoder)
+    local again = classifier(folder)
+    assert.are.equal("mean", again.pooling)
+    assert.are.same(causal:predict("a good film"),
+      again:predict("a good film"))
+    local other = classifier(folder, { attention = "bidirectional" })
+    assert.are_not.same(causal:predict("a good film"),
+      other:predict("a good film"))
+    assert.is_false(checkpoint.read(saved(other, "causal")).config.is_decoder)
+  end)
+
+  it("with causal attention is explained, shared, submitted and quantized",
+  function()
+    local causal = classifier(encoder_dir,
+      { labels = LABELS, attention = "causal" })
+    local text = "the plot is dull, the film is good."
+    local wanted = causal:predict(text)
+    assert.are.same(wanted, causal:submit(text):result())
+    assert.are.same(wanted, share.open(causal:share()):predict(text))
+    local found = causal:explain(text)
+    assert.is_near(wanted.score, found.score, 1e-5)
+    assert.is_true(math.abs(found.completeness) < 0.01)
+    quantize(causal, dir .. "/int8")
+    local small = classifier(dir .. "/int8")
+    assert.is_true(small.config.is_decoder)
+    assert.is_near(wanted.scores.positive,
+      small:predict(text).scores.positive, 0.02)
+  end)
+
+  it("keeps its adapters in the folder, trained, shared and quantized",
+  function()
+    local adapted = classifier(encoder_dir,
+      { labels = LABELS, adapter_size = 5 })
+    train(adapted, tiny.reviews(32), { epochs = 2, learning_rate = 0.02 })
+    local folder, text = saved(adapted, "adapted"), "the plot is dull."
+    local read = checkpoint.read(folder)
+    assert.are.equal(5, read.config.adapter_size)
+    local name = "bert.encoder.layer.1.output.adapter.up.weight"
+    assert.are.same({ 16, 5 }, read.tensors[name]:shape())
+    local wanted = adapted:predict(text)
+    for _, size in ipairs { 0, 5 } do
+      local again = classifier(folder, { adapter_size = size > 0 and size
+        or nil })
+      assert.are.same(wanted, again:predict(text))
+      assert.are.same(read.tensors[name]:totable(),
+        again.encoder.core:parameter(#again.encoder.names - 3):totable())
+    end
+    assert.are.same(wanted, share.open(adapted:share()):predict(text))
+    assert.are.same(wanted, adapted:submit(text):result())
+    quantize(adapted, dir .. "/adapted-int8")
+    local small = classifier(dir .. "/adapted-int8")
+    assert.is_near(wanted.scores.positive,
+      small:predict(text).scores.positive, 0.05)
+    assert.are.same(read.tensors[name]:totable(),
+      checkpoint.read(dir .. "/adapted-int8").tensors[name]:totable())
+  end)
+
+  it("starts its adapters by the seed, and what is without them the same",
+  function()
+    local function parts(seed, size)
+      local found = {}
+      for _, p in ipairs(classifier(encoder_dir, { labels = LABELS,
+          seed = seed, adapter_size = size }):parameters()) do
+        if p.name:find "adapter" or p.name:find "^classifier" then
+          found[p.name] = p.tensor:totable()
+        end
+      end
+      return found
+    end
+    assert.are.same(parts(1, 4), parts(1, 4))
+    assert.are_not.same(parts(1, 4), parts(2, 4))
+    assert.are.same(parts(1)["classifier.weight"],
+      parts(1, 4)["classifier.weight"])
   end)
 
   it("reads as much of a text as it was trained to, once it is saved",
@@ -213,10 +296,42 @@ describe("A classifier", function()
     it("options out of range", function()
       refuses("classifier: pooling: expected one of first, mean, pooler, "
         .. "got 'max'", encoder_dir, { labels = LABELS, pooling = "max" })
+      refuses("classifier: attention: expected one of bidirectional, causal, "
+        .. "got 'left'", encoder_dir, { labels = LABELS, attention = "left" })
+      for _, pooling in ipairs { "first", "pooler" } do
+        refuses(("classifier: pooling '%s' reads the first token, which sees "
+          .. "no other with causal attention; use 'mean'"):format(pooling),
+          encoder_dir, { labels = LABELS, attention = "causal",
+          pooling = pooling })
+      end
+      refuses("classifier: adapter_size: expected an integer of at least 1, "
+        .. "got 0", encoder_dir, { labels = LABELS, adapter_size = 0 })
       refuses("max_length of this model: expected an integer from 2 to 128, "
         .. "got 129", encoder_dir, { labels = LABELS, max_length = 129 })
       refuses("dropout: expected a number of at least 0 and below 1, got 1",
         encoder_dir, { labels = LABELS, dropout = 1 })
+    end)
+
+    it("adapters of another size, or that can't be made", function()
+      local adapted = classifier(encoder_dir,
+        { labels = LABELS, adapter_size = 5 })
+      local folder = saved(adapted, "adapted")
+      refuses(("classifier: %s has adapters of size 5, not 6"):format(folder),
+        folder, { adapter_size = 6 })
+      quantize(model, dir .. "/int8")
+      refuses(dir .. "/int8: a quantized model takes no adapters, which are "
+        .. "to be trained; use the one that it was made of", dir .. "/int8",
+        { adapter_size = 5 })
+      local read = checkpoint.read(folder)
+      for name in pairs(read.tensors) do
+        if name:find "1.output.adapter.up.bias" then
+          read.tensors[name] = nil
+        end
+      end
+      checkpoint.write(folder, { config = read.config,
+        tensors = read.tensors })
+      refuses(folder .. "/model.safetensors: no tensor 'encoder.layer.1."
+        .. "output.adapter.up.bias', which the config asks for", folder)
     end)
 
     it("a saved max_length that can't be", function()

@@ -3,6 +3,7 @@ local classifier = require "lunula.classifier"
 local data = require "lunula.data"
 local files = require("lunula.core").io
 local json = require "lunula.json"
+local lora = require "lunula.lora"
 local lunula_train = require "lunula.train"
 local recipes = require "lunula.recipes"
 local run = require "spec.support.run"
@@ -179,6 +180,23 @@ describe("The commands", function()
       assert.are.same(result.steps, figures.steps)
       assert.are.equal(9, #figures.steps)
       assert.are.equal("mean", classifier(path "options").pooling)
+    end)
+
+    it("saves what LoRA has learnt beside the model", function()
+      local _, status, why = train(path "low", "--epochs=1", "--tune=lora",
+        "--lora-rank=2", "--lora-modules=query,key", "--adapter", path "rank2")
+      assert.are.equal(0, status, why)
+      local base = classifier(path "encoder",
+        { labels = { "negative", "positive" } })
+      lora.load(base, path "rank2")
+      assert.are.equal(4, #base.adapter.parts)
+      local whole = classifier(path "low")
+      assert.are.same(whole:predict "the film is good.",
+        base:predict "the film is good.")
+      _, status, why = train(path "low", "--adapter", path "rank2")
+      assert.are.equal(2, status)
+      assert.matches("--adapter: there is one with --tune lora only", why, 1,
+        true)
     end)
 
     it("begins with a recipe, and says what it takes of it", function()

@@ -34,7 +34,7 @@ local function words_of(expected)
 end
 
 describe("The encoder, given word vectors in place of ids,", function()
-  for _, name in ipairs { "odd", "tanh", "relu", "whole" } do
+  for _, name in ipairs { "odd", "tanh", "relu", "whole", "causal" } do
     it("gives what transformers gives, and its gradient (" .. name .. ")",
     function()
       local model, expected = load_fixture(name)

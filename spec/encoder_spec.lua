@@ -3,6 +3,7 @@ local encoder = require "lunula.encoder"
 local file = require "spec.support.file"
 local json = require "lunula.json"
 local no_grad = require "lunula.grad".no_grad
+local optim = require "lunula.optim"
 local reference = require "spec.support.reference"
 local safetensors = require "lunula.safetensors"
 local tensor = require "lunula.tensor"
@@ -12,10 +13,12 @@ local FIXTURES = "spec/fixtures/encoder/"
 local load_fixture, batch_of = reference.load, reference.batch
 local largest = reference.largest
 
-local function tiny(seed)
-  return encoder.new({ hidden_size = 8, num_hidden_layers = 2,
+local function tiny(seed, changes)
+  local config = { hidden_size = 8, num_hidden_layers = 2,
     num_attention_heads = 2, intermediate_size = 16, vocab_size = 30,
-    max_position_embeddings = 12 }, { seed = seed or 1 })
+    max_position_embeddings = 12 }
+  for name, value in pairs(changes or {}) do config[name] = value end
+  return encoder.new(config, { seed = seed or 1 })
 end
 
 local function batch(...)
@@ -60,7 +63,7 @@ local function same_with_any_threads(f)
 end
 
 describe("the encoder beside PyTorch", function()
-  for _, name in ipairs { "odd", "tanh", "relu", "whole" } do
+  for _, name in ipairs { "odd", "tanh", "relu", "whole", "causal" } do
     it("gives the same output (" .. name .. ")", function()
       local model, expected = load_fixture(name)
       local hidden = model:forward(batch_of(expected))
@@ -167,6 +170,7 @@ describe("the encoder", function()
   it("gives the same bits with 1, 2, 3 and 7 threads", function()
     same_with_any_threads(function() return bits("odd", "fp32", false) end)
     same_with_any_threads(function() return bits("whole", "fp32", false) end)
+    same_with_any_threads(function() return bits("causal", "fp32", false) end)
   end)
 
   it("gives frozen parameters no gradient and the others the same", function()
@@ -215,7 +219,8 @@ describe("the encoder", function()
       for _, pattern in ipairs {
         "query%.weight", "value%.weight", "value", "%d%.output%.dense%.weight",
         "attention%.output%.dense%.weight", "intermediate%.dense%.weight",
-        "intermediate%.dense%.bias", "LayerNorm",
+        "intermediate%.dense%.bias", "LayerNorm", "1%.attention%.output",
+        "0%.output%.dense", "1%.intermediate", "1%.attention%.self%.key",
       } do
         for _, some in ipairs {
           function(name) return name:find(pattern) ~= nil end,
@@ -228,6 +233,49 @@ describe("the encoder", function()
           assert.are.same(wanted, gradients(precision, false, some), pattern)
           assert.are.same(wanted, gradients(precision, true, some), pattern)
         end
+      end
+    end
+  end)
+
+  it("records nothing when nothing in it learns", function()
+    local model, texts = tiny(), batch({ 1, 2, 3 })
+    assert.is_true(model:forward(texts).values:requires_grad())
+    for _, p in ipairs(model:parameters()) do p.tensor:requires_grad(false) end
+    assert.is_false(model:forward(texts).values:requires_grad())
+    local head = tensor.ones({ 8 }):requires_grad(true)
+    model:forward(texts):pool("mean"):matmul(head):sum():backward()
+    assert.is_not_nil(head:grad())
+    assert.are.same({}, gradients_of(model))
+  end)
+
+  -- what was frozen may be packed, and words may be steps behind
+  it("learns and stops to learn from step to step", function()
+    local WHOLE = { hidden_size = 64, intermediate_size = 128 }
+    for _, precision in ipairs { "fp32", "bf16" } do
+      local model = tiny(1, WHOLE):set_precision(precision)
+      local optimizer = optim.adamw(model, { learning_rate = 1e-2 })
+      local patterns = { "layer%.1", "layer", ".", "layer%.1", "embeddings",
+        ".", "bias" }
+      for i, pattern in ipairs(patterns) do
+        local texts, before = batch({ i, 2, 3 }, { 4, 5 + i }), {}
+        for _, p in ipairs(model:parameters()) do
+          p.tensor:requires_grad(p.name:find(pattern) ~= nil)
+          before[p.name] = p.tensor:totable()
+        end
+        local hidden = model:forward(texts).values
+        hidden:slice(2, 1, 20):sum():backward()
+        optimizer:step()
+        local fresh = tiny(2, WHOLE):set_precision(precision)
+        for k, p in ipairs(model:parameters()) do
+          if not p.name:find(pattern) then
+            assert.are.same(before[p.name], p.tensor:totable(), p.name)
+          elseif not p.name:find "pooler" then
+            assert.are_not.same(before[p.name], p.tensor:totable(), p.name)
+          end
+          fresh:parameters()[k].tensor:copy(p.tensor)
+        end
+        assert.are.same(no_grad(fresh.forward, fresh, texts).values:totable(),
+          no_grad(model.forward, model, texts).values:totable())
       end
     end
   end)
@@ -280,6 +328,53 @@ describe("the encoder", function()
   end)
 end)
 
+describe("causal attention", function()
+  local LONG = { max_position_embeddings = 200, is_decoder = true }
+
+  local function ids(n)
+    local list = {}
+    for i = 1, n do list[i] = i * 7 % 30 end
+    return list
+  end
+
+  it("gives a token the same bits whatever comes after it", function()
+    local model = tiny(1, LONG)
+    local all = model:forward(batch(ids(150))).values
+    for _, n in ipairs { 1, 5, 63, 64, 65, 128, 149 } do
+      local alone = model:forward(batch(ids(n))).values
+      local off = largest(all:slice(1, 1, n) - alone)
+      assert.is_true(off < 1e-5, n .. " are off by " .. off)
+    end
+    local same = ids(150)
+    same[101] = same[101] + 1
+    local other = model:forward(batch(same)).values
+    assert.are.same(all:slice(1, 1, 100):totable(),
+      other:slice(1, 1, 100):totable())
+    assert.is_true(largest(all:slice(1, 102, 102)
+      - other:slice(1, 102, 102)) > 0)
+  end)
+
+  it("drops in the backward what it dropped in the forward", function()
+    local model = tiny(1, LONG):train()
+    model.hidden_dropout, model.attention_dropout = 0.3, 0.3
+    local texts, weight = batch(ids(70)), tensor.normal({ 70, 8 })
+    local words = model:embed(texts):detach():requires_grad(true)
+    local function loss(given)
+      return (model:seed(5):forward(texts, { inputs_embeds = given }).values
+        * weight):sum()
+    end
+    loss(words):backward()
+    local direction = words:grad():detach()
+    local slope = (direction * direction):sum():item()
+    local step = direction * (1e-3 / slope ^ 0.5)
+    local up = no_grad(loss, (words + step):detach()):item()
+    local down = no_grad(loss, (words - step):detach()):item()
+    local measured = (up - down) / (2e-3 / slope ^ 0.5)
+    assert.is_true(math.abs(measured - slope) < 0.02 * slope,
+      ("slope %g, measured %g"):format(slope, measured))
+  end)
+end)
+
 describe("going back through the encoder", function()
   local changed = "backward: a tensor that 'encoder' kept was written in "
     .. "place after forward"
@@ -329,8 +424,10 @@ end)
 describe("gradient checkpointing", function()
   it("changes no bit", function()
     for _, precision in ipairs { "fp32", "bf16" } do
-      assert.are.same(bits("whole", precision, false),
-        bits("whole", precision, true))
+      for _, name in ipairs { "whole", "causal" } do
+        assert.are.same(bits(name, precision, false),
+          bits(name, precision, true))
+      end
     end
   end)
 
@@ -343,8 +440,8 @@ describe("gradient checkpointing", function()
 end)
 
 describe("the encoder in bfloat16", function()
-  local function outputs(precision)
-    local model, expected = load_fixture "odd"
+  local function outputs(precision, name)
+    local model, expected = load_fixture(name)
     model:set_precision(precision):train():seed(3)
     model.hidden_dropout, model.attention_dropout = 0.1, 0.1
     local hidden = model:forward(batch_of(expected)).values
@@ -356,19 +453,21 @@ describe("the encoder in bfloat16", function()
     return hidden, gradients
   end
 
-  it("is close to float32, and not the same", function()
-    local exact, exact_gradients = outputs "fp32"
-    local rounded, rounded_gradients = outputs "bf16"
-    local off = largest(rounded - exact)
-    assert.is_true(0 < off and off < 0.1 * largest(exact), "off by " .. off)
-    local top = 0
-    for _, g in pairs(exact_gradients) do top = math.max(top, largest(g)) end
-    for name, g in pairs(exact_gradients) do
-      local scale = math.max(largest(g), 0.1 * top)
-      local error = largest(rounded_gradients[name] - g) / scale
-      assert.is_true(error < 0.2, name .. " is off by " .. error)
-    end
-  end)
+  for _, fixture in ipairs { "odd", "causal" } do
+    it("is close to float32, and not the same: " .. fixture, function()
+      local exact, exact_gradients = outputs("fp32", fixture)
+      local rounded, rounded_gradients = outputs("bf16", fixture)
+      local off = largest(rounded - exact)
+      assert.is_true(0 < off and off < 0.1 * largest(exact), "off by " .. off)
+      local top = 0
+      for _, g in pairs(exact_gradients) do top = math.max(top, largest(g)) end
+      for name, g in pairs(exact_gradients) do
+        local scale = math.max(largest(g), 0.1 * top)
+        local error = largest(rounded_gradients[name] - g) / scale
+        assert.is_true(error < 0.2, name .. " is off by " .. error)
+      end
+    end)
+  end
 
   it("gives the same bits with 1, 2, 3 and 7 threads", function()
     same_with_any_threads(function() return bits("odd", "bf16", false) end)
@@ -462,8 +561,10 @@ describe("a config", function()
     assert.has_error(new { position_embedding_type = "relative_key" },
       "config: position_embedding_type: only absolute is supported, "
       .. "got relative_key")
-    assert.has_error(new { is_decoder = true },
-      "config: is_decoder: only false is supported, got true")
+    assert.has_error(new { is_decoder = "yes" },
+      "config: is_decoder: expected true or false, got yes")
+    assert.has_error(new { add_cross_attention = true },
+      "config: add_cross_attention: only false is supported, got true")
     assert.has_error(new { hidden_act = "swish" }, "config: hidden_act: "
       .. "expected gelu, gelu_new, gelu_pytorch_tanh or relu, got swish")
   end)

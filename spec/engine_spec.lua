@@ -58,6 +58,74 @@ describe("The model that answers", function()
     end
   end
 
+  it("gives what the model that learns gives, with causal attention",
+  function()
+    for _, changes in ipairs { WHOLE, ODD } do
+      for precision, most in pairs { fp32 = FP32, bf16 = BF16,
+          int8 = INT8 } do
+        local model, dir = temporary_model({ attention = "causal",
+          precision = precision }, changes)
+        local found = logits_of(model, TEXTS, "logits")
+        assert.is_true(worst(logits_of(model, TEXTS, "forward"), found)
+          <= most, precision)
+        local loaded = classifier(dir .. "/model", { precision = precision })
+        assert.are.same(found, logits_of(loaded, TEXTS, "logits"))
+        local both = classifier(dir .. "/model", { precision = precision,
+          attention = "bidirectional" })
+        assert.is_true(worst(found, logits_of(both, TEXTS, "logits"))
+          > 2 * most)
+        tiny.remove(dir)
+      end
+    end
+  end)
+
+  it("gives first tokens that have seen no other, with causal attention",
+  function()
+    local dir = tiny.temporary()
+    tiny.write_encoder(dir, { hidden_size = 64, is_decoder = true })
+    local model = classifier(dir, { labels = LABELS })
+    local weights = engines.float_tensors(model)
+    local made = core.model(model.config, { precision = "fp32", labels = 0,
+      pooling = "first", packed = false, tensors = weights })
+    local batch = model.tokenizer:encode(TEXTS, { max_length = 100 })
+    local found = made:run(batch.ids, batch.types, batch.offsets):totable()
+    local wanted = model:infer(model.encoder.pooled, model.encoder, batch,
+      "first"):totable()
+    assert.is_true(worst(wanted, found) <= FP32)
+    assert.is_true(worst(found, { found[1], found[1], found[1], found[1],
+      found[1], found[1], found[1] }) <= FP32)
+    tiny.remove(dir)
+  end)
+
+  it("gives what the model that learns gives, with adapters", function()
+    for _, case in ipairs { { WHOLE, 64, "pooler" }, { WHOLE, 20, "mean" },
+        { ODD, 7, "first" }, { ODD, 41, "mean" } } do
+      local plain, dir = temporary_model({ pooling = case[3] }, case[1])
+      local model = classifier(dir .. "/encoder", { labels = LABELS, seed = 3,
+        pooling = case[3], adapter_size = case[2] })
+      assert.is_true(worst(logits_of(plain, TEXTS, "logits"),
+        logits_of(model, TEXTS, "logits")) < 1e-3)
+      for i, p in ipairs(model:parameters()) do
+        if p.name:find "adapter" then
+          p.tensor:copy(core.ops.normal(p.tensor:shape(), 0, 0.2, 4, i))
+        end
+      end
+      model:save(dir .. "/model")
+      local wanted = logits_of(model, TEXTS, "forward")
+      assert.is_true(worst(logits_of(plain, TEXTS, "logits"), wanted) > 0.1)
+      for precision, most in pairs { fp32 = FP32, bf16 = BF16,
+          int8 = INT8 } do
+        -- these adapters make logits several times as large
+        local loaded = classifier(dir .. "/model", { precision = precision })
+        assert.is_true(worst(wanted, logits_of(loaded, TEXTS, "logits"))
+          <= 2 * most, precision)
+        assert.is_true(worst(wanted, logits_of(loaded, TEXTS, "forward"))
+          <= FP32)
+      end
+      tiny.remove(dir)
+    end
+  end)
+
   it("has another precision when told, and shows it", function()
     local model, dir = temporary_model({ precision = "int8" }, WHOLE)
     assert.are.equal("int8", model.precision)
@@ -74,7 +142,8 @@ describe("The model that answers", function()
   it("answers the same for a text alone and among others, on any threads",
     function()
       for _, precision in ipairs { "bf16", "int8" } do
-        local model, dir = temporary_model({ precision = precision }, WHOLE)
+        local model, dir = temporary_model({ precision = precision,
+          adapter_size = 20 }, WHOLE)
         local engine = model:model()
         local all = model.tokenizer:encode(TEXTS, { max_length = 100 })
         local together

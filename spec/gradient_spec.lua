@@ -174,6 +174,14 @@ describe("the gradient of", function()
     assert_slope(method("dropout", 0.4, 7, 1, 3), random({ 5, 3 }))
   end)
 
+  it("mixout, which mixes the same elements on the way back", function()
+    local base = random({ 5, 3 })
+    assert_slope(method("mixout", base, 0.4, 7, 1, 3), random({ 5, 3 }))
+    local x = random({ 5, 3 }):requires_grad(true)
+    x:mixout(base:requires_grad(true), 0.4):sum():backward()
+    assert.is_nil(base:grad())
+  end)
+
   it("index, with rows taken twice", function()
     local ids = tensor.from({ 2, 0, 2 }, "int32")
     assert_slope(method("index", 1, ids), random({ 3, 2 }))
@@ -248,6 +256,7 @@ describe("the gradient of an empty tensor is empty for", function()
       return x:layer_norm(tensor.ones({ 3 }), tensor.zeros({ 3 }))
     end,
     dropout = function(x) return x:dropout(0.5) end,
+    mixout = function(x) return x:mixout(empty, 0.5) end,
     index = function(x) return x:index(1, ids) end,
     gather = function(x)
       return x:gather(1, tensor.zeros({ 0, 2 }, "int64"))

@@ -1,3 +1,4 @@
+local gradient = require "spec.support.gradient"
 local nn = require "lunula.nn"
 local tensor = require "lunula.tensor"
 
@@ -206,5 +207,53 @@ describe("nn.binary_cross_entropy_with_logits", function()
     } do
       assert.error_matches(f, message, 1, true)
     end
+  end)
+end)
+
+describe("nn.focal_loss", function()
+  local logits = tensor.from { { 0, math.log(3) }, { 0, 0 } }
+
+  it("weighs each row's cross entropy by (1 - p)^gamma", function()
+    -- probabilities of the right classes: 3/4 and 1/2
+    local loss = nn.focal_loss(logits, { 1, 0 }, { gamma = 2 }):item()
+    local wanted = (math.log(4 / 3) / 16 + math.log(2) / 4) / 2
+    assert.is_near(wanted, loss, 1e-6)
+    loss = nn.focal_loss(logits, { 1, 0 },
+      { gamma = 2, weight = { 3, 1 } }):item()
+    wanted = (1 * math.log(4 / 3) / 16 + 3 * math.log(2) / 4) / 4
+    assert.is_near(wanted, loss, 1e-6)
+  end)
+
+  it("is cross entropy at gamma 0", function()
+    for _, weight in ipairs { { 1, 1 }, { 0.3, 2 } } do
+      local o = { weight = weight }
+      local wanted = nn.cross_entropy(logits, { 1, 0 }, o):item()
+      o.gamma = 0
+      assert.is_near(wanted, nn.focal_loss(logits, { 1, 0 }, o):item(), 1e-6)
+    end
+  end)
+
+  it("has the gradient of its slope", function()
+    for _, gamma in ipairs { 0.5, 1, 2, 5 } do
+      assert(gradient.check(function(x)
+        return nn.focal_loss(x, { 0, 2, 1 },
+          { gamma = gamma, weight = { 1, 2, 0.5 } })
+      end, { tensor.normal({ 3, 3 }, { seed = 3 }) }))
+    end
+  end)
+
+  it("has a gradient where a row is sure, right or wrong", function()
+    for _, gamma in ipairs { 0, 0.5, 2 } do
+      local sure = tensor.from { { 200, 0 }, { 0, 200 } }:requires_grad(true)
+      nn.focal_loss(sure, { 0, 0 }, { gamma = gamma }):backward()
+      -- the second row is a loss of 200, half of the mean
+      assert.are.same({ { 0, 0 }, { -0.5, 0.5 } }, sure:grad():totable())
+    end
+  end)
+
+  it("refuses a negative gamma", function()
+    assert.has_error(function()
+      nn.focal_loss(logits, { 1, 0 }, { gamma = -1 })
+    end, "nn.focal_loss: gamma: expected a number of at least 0, got -1")
   end)
 end)

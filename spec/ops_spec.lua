@@ -416,6 +416,45 @@ describe("dropout", function()
   end)
 end)
 
+describe("mixout", function()
+  it("is what the paper says, where dropout of the stream drops", function()
+    local w, w0 = tensor.normal({ 40, 7 }), tensor.normal({ 40, 7 },
+      { purpose = 1 })
+    local p, seed, purpose, position = 0.7, 3, 4, 100
+    local m = {}
+    for i, kept in ipairs(tensor.ones({ 280 }):dropout(p, seed, purpose,
+        position):totable()) do
+      m[i] = kept == 0 and 1 or 0
+    end
+    local a, b = w:reshape { -1 }:totable(), w0:reshape { -1 }:totable()
+    local mixed = w:mixout(w0, p, seed, purpose, position):reshape { -1 }
+    for i, got in ipairs(mixed:totable()) do
+      assert_close(((1 - m[i]) * a[i] + m[i] * b[i] - p * b[i]) / (1 - p),
+        got)
+    end
+    local turned = w:transpose(1, 2):mixout(w0:transpose(1, 2), p, seed)
+    assert.are.same(turned:totable(), w:transpose(1, 2):contiguous()
+      :mixout(w0:transpose(1, 2):contiguous(), p, seed):totable())
+  end)
+
+  it("and dropout give the same bits with 1, 2 and 7 threads", function()
+    local core = require "lunula.core"
+    local threads = core.threads()
+    local w, w0 = tensor.normal { 100003 }, tensor.ones { 100003 }
+    local function bits()
+      return { w:dropout(0.3, 1, 2, 77):totable(),
+        w:mixout(w0, 0.3, 1, 2, 77):totable() }
+    end
+    core.threads(1)
+    local one = bits()
+    for _, n in ipairs { 2, 7 } do
+      core.threads(n)
+      assert.are.same(one, bits())
+    end
+    core.threads(threads)
+  end)
+end)
+
 describe("random tensors", function()
   it("normal have the mean and the deviation asked for", function()
     local t = tensor.normal({ 20000 }, { mean = 3, std = 2, seed = 5 })
@@ -569,6 +608,9 @@ describe("a mistake", function()
       function() tensor.ones({ 2 }):embedding(int) end },
     { "expected [3], got [2, 2]", function() x:layer_norm(two, two) end },
     { "below 1", function() x:dropout(1) end },
+    { "below 1", function() x:mixout(x, 1) end },
+    { "mixout: the tensor is [2, 3], its base [3]",
+      function() x:mixout(tensor.ones { 3 }, 0.5) end },
     { "below 1", function() x:dropout(0 / 0) end },
     { "below 1", function() x:dropout(-0.1) end },
     { "purpose must fit in 32 bits",

@@ -247,6 +247,15 @@ describe("Words that are behind", function()
         return no_grad(t.embedding, t, tensor.from(ids, "int32"))
       end,
       copy = function(t) return tensor.zeros { VOCAB, HIDDEN }:copy(t) end,
+      lerp_to = function(t)
+        return tensor.zeros { VOCAB, HIDDEN }:lerp_to(t, 1)
+      end,
+      ["what lerp_to writes"] = function(t)
+        return t:lerp_to(tensor.zeros { VOCAB, HIDDEN }, 0)
+      end,
+      mixout = function(t)
+        return no_grad(t.mixout, t, tensor.zeros { VOCAB, HIDDEN }, 0)
+      end,
       save = saved,
     }
     for name, read in pairs(readers) do

@@ -121,6 +121,46 @@ describe("An optimizer", function()
     assert.is_nil(p:grad())
   end)
 
+  it("leaves what is frozen for some steps alone, and then goes on with it",
+  function()
+    local function weights_after(steps)
+      local p, other = parameter { 1, -2 }, parameter { 1 }
+      local optimizer = optim.adamw({ { parameters = { p, other } } },
+        { learning_rate = 0.1 })
+      for i, on in ipairs(steps) do
+        local before = p:totable()
+        p:requires_grad(on)
+        ;((p * p):sum() * i + other:sum()):backward()
+        local norm = optimizer:clip(1)
+        optimizer:step()
+        if on then
+          assert.are_not.same(before, p:totable())
+        else
+          assert.are.equal(1, norm)
+          assert.are.same(before, p:totable())
+        end
+      end
+      return p:totable(), optimizer:state()["step.1.1"]:item()
+    end
+    local wanted, taken = weights_after { true, true }
+    local found, same = weights_after { true, true, false, false }
+    assert.are.same(wanted, found)
+    assert.are.equal(taken, same)
+    assert.are.equal(3, select(2, weights_after { false, true, false, true,
+      true }))
+  end)
+
+  it("does not take what was gathered before it was frozen", function()
+    local p, other = parameter { 1, -2 }, parameter { 1 }
+    local optimizer = optim.adamw { { parameters = { p, other } } }
+    ;((p * p):sum() + other:sum()):backward()
+    p:requires_grad(false)
+    assert.are.equal(1, optimizer:clip(10))
+    optimizer:step()
+    assert.are.same({ 1, -2 }, p:totable())
+    assert.are.same({ 0, 0 }, p:grad():totable())
+  end)
+
   it("zeroes the gradients after a step, in place", function()
     local p = parameter { 1, 2 }
     local optimizer = optim.adamw({ { parameters = { p } } })

@@ -13,7 +13,7 @@ local tensor = require "lunula.tensor"
 local FIXTURES = "spec/fixtures/encoder/"
 
 describe("twenty steps of AdamW", function()
-  for _, name in ipairs { "odd", "tanh", "relu", "whole" } do
+  for _, name in ipairs { "odd", "tanh", "relu", "whole", "causal" } do
     it("follow PyTorch's losses (" .. name .. ")", function()
       local saved = checkpoint.read(FIXTURES .. name)
       local expected =

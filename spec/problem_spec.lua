@@ -214,6 +214,26 @@ describe("A problem of", function()
         check_resumed(false)
       end)
 
+      it("learns with techniques that fit it", function()
+        for _, given in ipairs { { mixup_alpha = 0.5 }, { tune = "head" },
+            { adversarial = "fgm" }, { averaging = "ema" } } do
+          given.epochs = 3
+          local result = fit(new_model(kind), given)
+          assert.is_true(result.history[3].train_loss
+            < result.history[1].train_loss)
+        end
+      end)
+
+      it("is an adapter of LoRA, with its head", function()
+        local model = new_model(kind)
+        fit(model, { tune = "lora", epochs = 2 })
+        model:save_adapter(dir .. "/adapter-" .. kind)
+        local again = new_model(kind)
+        lunula.lora.load(again, dir .. "/adapter-" .. kind)
+        same_but_for_rounding(model:infer(logits_of, model, TEXTS):totable(),
+          again:infer(logits_of, again, TEXTS):totable(), 1e-5)
+      end)
+
       it("has in its folder what its last epoch leaves", function()
         for _, keep_best in ipairs { true, false } do
           local folder, model = dir .. "/kept", new_model(kind)
@@ -368,6 +388,10 @@ describe("A problem of", function()
         fit(model, { validation = { { text = "a", labels = { "x" } } } })
       end, "train: validation: row 1: label 'x' is that of no training row")
       assert.has_error(function() fit(model, { metric = "accuracy" }) end)
+      for _, given in ipairs { { adversarial = "smart" },
+          { focal_gamma = 2 } } do
+        assert.has_error(function() fit(model, given) end)
+      end
       assert.has_error(function() fit(model, { rdrop_alpha = 1 }) end,
         "train: rdrop: only for single_label_classification, not "
         .. "multi_label_classification")

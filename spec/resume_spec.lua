@@ -44,6 +44,9 @@ describe("A training that was stopped", function()
   local function bits(model)
     local sums = {}
     for i, p in ipairs(model:parameters()) do sums[i] = p.tensor:checksum() end
+    for _, part in ipairs(model.adapter and model.adapter.parts or {}) do
+      sums[#sums + 1] = part.a:checksum() .. part.b:checksum()
+    end
     return sums
   end
 
@@ -100,6 +103,13 @@ describe("A training that was stopped", function()
       rdrop_alpha = 1, schedule = "cosine" }, { 3, 7, 10 })
   end)
 
+  it("does so with techniques that gather something, or draw", function()
+    assert_same_as_whole({ averaging = "ema", averaging_every = 3,
+      mixout = 0.5, mixup_alpha = 1, word_dropout = 0.2 }, { 3, 8 })
+    assert_same_as_whole({ averaging = "uniform", averaging_every = 2,
+      adversarial = "smart", keep_best = false }, { 9, 14 })
+  end)
+
   it("does so without validation", function()
     assert_same_as_whole({ validation = NONE, metric = "accuracy" },
       { 6, 11 })
@@ -108,6 +118,37 @@ describe("A training that was stopped", function()
   it("does so with the last weights in place of the best", function()
     assert_same_as_whole({ keep_best = false, learning_rate = 0.05 },
       { 6, 14 })
+  end)
+
+  it("does so with LoRA, of which A and B are gone on with", function()
+    assert_same_as_whole({ tune = "lora", learning_rate = 0.3 }, { 4, 14 })
+  end)
+
+  it("does so with LoRA that was at its best before", function()
+    local given = { tune = "lora", learning_rate = 3, validate_every = 1 }
+    given.checkpoint_every = NONE
+    local whole, model = fit(given)
+    given.checkpoint_every = 2
+    assert.is_true(whole.best_step < 14)  -- else the state has no best
+    local _, resumed = stopped_at(14, given)
+    assert.are.same(bits(model), bits(resumed))
+  end)
+
+  it("has A and B again when it had ended", function()
+    local given = { tune = "lora", checkpoint = new_folder() }
+    local _, model = fit(given)
+    given.resume = true
+    local _, again = fit(given)
+    assert.are.same(bits(model), bits(again))
+  end)
+
+  it("does so with the head alone", function()
+    assert_same_as_whole({ tune = "head", dropout = 0.1 }, { 8 })
+  end)
+
+  it("does so with layers that thaw, and some that are random", function()
+    assert_same_as_whole({ gradual_unfreezing = 1, layer_decay = 0.9,
+      reinit_layers = 1 }, { 6, 12 })
   end)
 
   it("does so with any number of threads", function()

@@ -79,6 +79,42 @@ describe("a view", function()
     assert.are.same({ { 1, 3 }, { 2, 4 } }, square:totable())
   end)
 
+  it("moves towards another tensor, or itself, in place", function()
+    local t = tensor.from({ { 0, 2 }, { 4, 8 } })
+    local version = t:version()
+    assert.is_true(rawequal(t, t:lerp_to(tensor.ones({ 2, 2 }), 0.25)))
+    assert.are.same({ { 0.25, 1.75 }, { 3.25, 6.25 } }, t:totable())
+    assert.are.equal(version + 1, t:version())
+    t:slice(2, 1, 1):lerp_to(t:slice(2, 2, 2), 0.75)
+    assert.are.same({ { 1.375, 1.75 }, { 5.5, 6.25 } }, t:totable())
+  end)
+
+  it("moves by all of the way, or none, to the last bit", function()
+    local odd = tensor.from({ 1e-8, 3e30, 0.1, -7 })
+    assert.are.same(odd:totable(),
+      tensor.from({ 1e8, 3, 0.7, 1 / 3 }):lerp_to(odd, 1):totable())
+    assert.are.same(odd:totable(), odd:clone():lerp_to(odd * 3, 0):totable())
+  end)
+
+  it("moves to the same bits with 1, 2 and 7 threads, in any layout",
+  function()
+    local core = require "lunula.core"
+    local threads = core.threads()
+    local from = tensor.normal { 301, 127 }
+    local function moved(other)
+      return tensor.ones({ 301, 127 }):lerp_to(other, 0.3):totable()
+    end
+    core.threads(1)
+    local one = moved(from)
+    for _, n in ipairs { 2, 7 } do
+      core.threads(n)
+      assert.are.same(one, moved(from))
+    end
+    core.threads(threads)
+    assert.are.same(one,
+      moved(from:transpose(1, 2):contiguous():transpose(1, 2)))
+  end)
+
   it("lives on when what it came from is collected", function()
     local row = tensor.from({ { 1, 2 }, { 3, 4 } }):slice(1, 2)
     for _ = 1, 100 do tensor.full({ 2, 2 }, 9) end
@@ -139,10 +175,21 @@ describe("a mistake", function()
     { "a scalar has no length", function() return #tensor.from(1) end },
     { "only a float32 tensor", function() int:requires_grad(true) end },
     { "expected a float32 tensor", function() int:backward() end },
-    { "copy: the tensor is [2], what is copied is [3]", function()
+    { "copy: the tensor is [2], the other is [3]", function()
       float:copy(tensor.zeros({ 3 }))
     end },
     { "expected a float32 tensor, got int32", function() float:copy(int) end },
+    { "lerp_to: the tensor is [2], the other is [3]", function()
+      float:lerp_to(tensor.zeros({ 3 }), 0.5)
+    end },
+    { "expected a float32 tensor, got int32",
+      function() int:lerp_to(int, 0.5) end },
+    { "a weight from 0 to 1", function() float:lerp_to(float, 1.5) end },
+    { "a weight from 0 to 1", function() float:lerp_to(float, 0 / 0) end },
+    { "lerp_to: only a leaf is written in place", function()
+      local leaf = tensor.ones({ 2 }):requires_grad(true)
+      ;(leaf * 2):lerp_to(float, 0.5)
+    end },
     { "lunula.tensor expected, got table", function() float.shape({}) end },
     { "lunula.tensor expected", function() float.shape(io.stdout) end },
   }

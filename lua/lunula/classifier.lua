@@ -15,6 +15,7 @@ local hub = require "lunula.hub"
 local job = require "lunula.job"
 local label_lists = require "lunula.labels"
 local heads = require "lunula.problem.head"
+local lora = require "lunula.lora"
 local nn = require "lunula.nn"
 local options = require "lunula.options"
 local predictions = require "lunula.predictions"
@@ -28,6 +29,7 @@ local none = options.none
 local KNOWN = {
   labels = none, pooling = none, dropout = none, max_length = none, seed = 0,
   precision = none, queue_capacity = 64, problem_type = none,
+  attention = none, adapter_size = none,
 }
 
 -- tokens read of a text where neither the caller nor the folder says: enough
@@ -167,11 +169,18 @@ local function default_max_length(self, dir)
     { least = 2, most = most })
 end
 
+-- with causal attention the first token has seen nothing but itself
 local function pooling_of(self, given, dir)
-  if given then return check.choice(given, "classifier: pooling", POOLINGS) end
-  local saved = self.config.classifier_pooling or "pooler"
-  return check.choice(saved, dir .. "/config.json: classifier_pooling",
-    POOLINGS)
+  local causal = self.config.is_decoder
+  local saved = self.config.classifier_pooling
+  local pooling = given or saved or causal and "mean" or "pooler"
+  check.choice(pooling, given and "classifier: pooling"
+    or dir .. "/config.json: classifier_pooling", POOLINGS)
+  if causal and pooling ~= "mean" then
+    fail("classifier: pooling '%s' reads the first token, which sees no other "
+      .. "with causal attention; use 'mean'", pooling)
+  end
+  return pooling
 end
 
 local function precision_of(given, saved)
@@ -229,7 +238,14 @@ end
 --   the folder's head when not given. A head that is there keeps its own:
 --   given ones must be among them, or name those that nobody named
 -- @string[opt] given.pooling "pooler" (BERT's, and the default), "first" or
---   "mean"; transformers only knows the first
+--   "mean" (the default, and the only one, with causal attention);
+--   transformers only knows the first
+-- @string[opt] given.attention "bidirectional", or "causal": a token sees none
+--   that is behind it, `is_decoder` in the folder's config. That of the folder
+--   when not given
+-- @int[opt] given.adapter_size of adapters behind each half of each layer (see
+--   `encoder.changed`), made where the folder has none; transformers does not
+--   know them, and loads the rest. Those of the folder when not given
 -- @number[opt] given.dropout of hidden states, attention and the pooled
 --   vector; the folder's config's when not given, 0.1 in most
 -- @int[opt] given.max_length most tokens of a text; what the folder's model
@@ -249,7 +265,8 @@ end
 --   `labels`, `max_length`, `pooling`, `precision`, `config`, `problem`,
 --   `temperature` (see `lunula.calibrate`)
 -- @raise naming the file that is missing or wrong; when the folder's head
---   lacks a label that is given
+--   lacks a label that is given; when the first token is to be pooled and
+--   attention is causal
 -- @usage local model = lunula.classifier("all-MiniLM-L6-v2",
 --   { labels = { "negative", "positive" } })
 local function classifier(name_or_dir, given)
@@ -266,11 +283,13 @@ end
 -- @raise as `classifier`
 function Classifier.from(saved, given)
   local o = options.check(given, KNOWN, "classifier")
+  saved = encoder.changed(saved, { attention = o.attention,
+    adapter_size = o.adapter_size, seed = o.seed })
   local kind = problem.of_folder(saved, o.problem_type)
   local labels, more = labels_of(saved, kind, o.labels)
   local self = setmetatable({
     saved = saved, given = o, config = config_of_folder(saved),
-    tokenizer = tokenizer.from(saved),
+    tokenizer = tokenizer.from(saved), base = saved.dir,
     problem = kind, labels = labels, thresholds = more.thresholds,
     precision = precision_of(o.precision, saved),
     temperature = temperature_of(saved),
@@ -339,6 +358,25 @@ local function finish(self, was, ok, ...)
   if was then self:train(true) end
   if not ok then error((...), 0) end
   return ...
+end
+
+--- Ends what the head does only while it learns: it is as it is saved.
+-- @treturn classifier itself
+function Classifier:settle()
+  self.head:finish()
+  return self
+end
+
+--- The thresholds of a multi-label model, in the order of its labels.
+-- @treturn ?{number,...} nil: 0.5 for each, or another type of problem
+function Classifier:get_thresholds()
+  return self.thresholds
+end
+
+--- Sets them: see `lunula.thresholds`, which does by name.
+-- @tparam ?{number,...} thresholds
+function Classifier:set_thresholds(thresholds)
+  self.thresholds = thresholds
 end
 
 --- Calls a function with dropout off and nothing recorded; afterwards both are
@@ -559,6 +597,13 @@ function Classifier:save(dir)
   checkpoint.write(dir, { config = trained_config(self),
     tensors = self:weights(), files = self.tokenizer.files })
 end
+
+--- Saves what LoRA has learnt, and the head: see `lunula.lora.save`.
+-- @function Classifier:save_adapter
+-- @string dir
+-- @tparam[opt] table given
+-- @usage model:save_adapter "my-adapter"
+Classifier.save_adapter = lora.save
 
 -- }========
 

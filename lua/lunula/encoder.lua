@@ -32,9 +32,14 @@ local DEFAULTS = {
 local ONLY = {
   model_type = "bert",
   position_embedding_type = "absolute",
-  is_decoder = false,
   add_cross_attention = false,
 }
+
+local function copied(from)
+  local copy = {}
+  for name, value in pairs(from) do copy[name] = value end
+  return copy
+end
 
 local function check_supported(config, where)
   for name, supported in pairs(ONLY) do
@@ -47,8 +52,7 @@ local function check_supported(config, where)
 end
 
 local function with_defaults(config)
-  local full = {}
-  for name, value in pairs(DEFAULTS) do full[name] = value end
+  local full = copied(DEFAULTS)
   for name, value in pairs(config) do
     if value ~= json.null then full[name] = value end
   end
@@ -107,21 +111,50 @@ local function bare(config, where)
   return self
 end
 
--- transformers' initialisation: LayerNorm 1 and 0, biases 0, else normal
-local function initial(name, shape, std, seed, purpose)
-  if name:find "LayerNorm.weight$" then return tensor.ones(shape) end
-  if name:find "bias$" then return tensor.zeros(shape) end
-  return tensor.normal(shape, { std = std, seed = seed, purpose = purpose })
-end
-
--- a stream of random numbers that nothing else uses; the encoder's own
+-- streams of random numbers that nothing else uses; the encoder's own
 -- parameters are 1, 2, 3 ...
 local POOLER_PURPOSE = 1000000
+local ADAPTER_PURPOSE = 3000000
+
+-- so that adapters change next to nothing at first; as their authors have it
+local ADAPTER_STD = 1e-3
+
+local function is_adapter(name)
+  return name:find "%.adapter%." ~= nil
+end
+
+-- a stream for each parameter: adapters' are apart, so that others begin the
+-- same with them and without
+local function purposes_of(names)
+  local purposes, plain, adapters = {}, 0, 0
+  for i, name in ipairs(names) do
+    if is_adapter(name) then
+      adapters = adapters + 1
+      purposes[i] = ADAPTER_PURPOSE + adapters
+    else
+      plain = plain + 1
+      purposes[i] = plain
+    end
+  end
+  return purposes
+end
+
+-- new values of parameter i, as transformers': LayerNorm 1 and 0, biases 0,
+-- else normal
+local function initial(self, i, seed, purpose)
+  local name, shape = self.names[i], self.core:parameter(i):shape()
+  if name:find "LayerNorm.weight$" then return tensor.ones(shape) end
+  if name:find "bias$" then return tensor.zeros(shape) end
+  return tensor.normal(shape, { seed = seed, purpose = purpose,
+    std = is_adapter(name) and ADAPTER_STD or self.config.initializer_range })
+end
 
 --- A new encoder with random weights.
 -- @tparam table config with the names of transformers' BertConfig:
 -- `hidden_size`, `num_hidden_layers`, `num_attention_heads`,
--- `intermediate_size`, `vocab_size`; others have BertConfig's defaults
+-- `intermediate_size`, `vocab_size`; others have BertConfig's defaults.
+-- `is_decoder` makes attention causal: no token sees a later one;
+-- `adapter_size` puts adapters in (see `changed`)
 -- @tparam[opt] table opts
 -- @int[opt=0] opts.seed of the weights
 -- @treturn encoder
@@ -132,22 +165,41 @@ function encoder.new(config, opts)
   local o = options.check(opts, { seed = 0 }, "encoder.new")
   check.integer(o.seed, "encoder.new: seed")
   local self = bare(check.table(config, "encoder.new"), "config")
-  local std = self.config.initializer_range
-  for i, name in ipairs(self.names) do
-    local shape = self.core:parameter(i):shape()
-    self.core:set(i, initial(name, shape, std, o.seed, i))
+  for i, purpose in ipairs(purposes_of(self.names)) do
+    self.core:set(i, initial(self, i, o.seed, purpose))
   end
   self:init_pooler(o.seed)
   return self
 end
 
---- Gives the pooler new random weights.
+--- Gives the pooler new random weights; it is `pooler_is_new` from then on.
 -- @int seed
 function encoder:init_pooler(seed)
+  self.pooler_is_new = true
   self.pooler.weight:copy(tensor.normal(self.pooler.weight:shape(),
     { std = self.config.initializer_range, seed = seed,
       purpose = POOLER_PURPOSE }))
   self.pooler.bias:copy(tensor.zeros(self.pooler.bias:shape()))
+end
+
+--- Gives the top layers, and the pooler, new random weights: those of the
+-- pretraining's task are no good start for another (Zhang et al. 2021,
+-- "Revisiting Few-sample BERT Fine-tuning", https://arxiv.org/abs/2006.05987).
+-- @int layers how many, the top one first
+-- @int[opt=0] seed
+-- @raise when there are not as many layers
+-- @usage encoder:reinit(2, 1)
+function encoder:reinit(layers, seed)
+  local all = self.config.num_hidden_layers
+  check.integer(layers, "reinit: layers", { least = 0, most = all })
+  seed = check.integer(seed or 0, "reinit: seed")
+  for i, purpose in ipairs(purposes_of(self.names)) do
+    local number = tonumber(self.names[i]:match "^encoder%.layer%.(%d+)%.")
+    if number and number >= all - layers then
+      self.core:parameter(i):copy(initial(self, i, seed, purpose))
+    end
+  end
+  self:init_pooler(seed)
 end
 
 --- The name that a parameter has in BertModel: without the "bert." that is in
@@ -183,6 +235,75 @@ local function take_pooler(self, tensors, where, seed)
     local own = self.pooler[name]
     placed(where .. ": pooler.dense." .. name, own.copy, own, saved)
   end
+end
+
+local ATTENTIONS = { bidirectional = true, causal = true }
+local CHANGES = { attention = options.none, adapter_size = options.none,
+  seed = 0 }
+
+-- whether there are to be adapters, and there are none yet
+local function lacks_adapters(saved, size)
+  if size == nil then return false end
+  check.integer(size, "classifier: adapter_size", { least = 1 })
+  local had = saved.config.adapter_size
+  if had == size then return false end
+  if had ~= nil and had ~= json.null then
+    error(("classifier: %s has adapters of size %s, not %s"):format(saved.dir,
+      tostring(had), tostring(size)), 0)
+  end
+  if saved.quantized then
+    error(saved.dir .. ": a quantized model takes no adapters, which are to "
+      .. "be trained; use the one that it was made of", 0)
+  end
+  return true
+end
+
+local function with_adapters(tensors, config, seed, where)
+  local all, model = copied(tensors), bare(config, where)
+  for i, purpose in ipairs(purposes_of(model.names)) do
+    local name = model.names[i]
+    if is_adapter(name) then all[name] = initial(model, i, seed, purpose) end
+  end
+  return all
+end
+
+--- What `checkpoint.read` gave, with another attention or with adapters.
+--
+-- Causal, a token sees itself and those before it, and no later one. The
+-- config says so as transformers' does: `is_decoder`. Weights that were trained
+-- one way are simply used the other way.
+--
+-- Adapters (Houlsby et al. 2019, "Parameter-Efficient Transfer Learning for
+-- NLP", https://arxiv.org/abs/1902.00751) are two linear layers with a GELU
+-- between, behind each half of a layer: `encoder.layer.N.attention.output
+-- .adapter.down` [adapter_size, hidden_size] and `.up`, the same of
+-- `encoder.layer.N.output.adapter`, and `adapter_size` in the config. They are
+-- lunula's own: transformers does not know them and loads the rest. New ones
+-- are normal(0, 0.001), their biases 0, and so change next to nothing.
+-- @tparam table saved
+-- @tparam table given
+-- @string[opt] given.attention "bidirectional" or "causal"; as it is when not
+--   given
+-- @int[opt] given.adapter_size of adapters, which are made where there are
+--   none; as it is when not given
+-- @int[opt=0] given.seed of new adapters
+-- @treturn table a copy with another config and more tensors
+-- @raise when an option is out of range, there are adapters of another size,
+--   or the weights are in 8 bits and adapters are to be made
+function encoder.changed(saved, given)
+  local o = options.check(given, CHANGES, "encoder.changed")
+  local changed, config = copied(saved), copied(saved.config)
+  changed.config = config
+  if o.attention ~= nil then
+    check.choice(o.attention, "classifier: attention", ATTENTIONS)
+    config.is_decoder = o.attention == "causal"
+  end
+  if lacks_adapters(saved, o.adapter_size) then
+    config.adapter_size = o.adapter_size
+    changed.tensors = with_adapters(saved.tensors, config, o.seed,
+      saved.dir .. "/config.json")
+  end
+  return changed
 end
 
 --- An encoder from what `checkpoint.read` gave.

@@ -17,12 +17,12 @@ local function nothing() end
 -- outputs] and targets. Rows of like length are side by side: batches of like
 -- cost.
 local function each_batch(model, prepared, how, f)
-  local tokens = prepared.tokens
+  local tokens, logits = prepared.tokens, prepared.logits or how.logits
   local order = sampler.by_length(tokens.lengths)
   for _, numbers in ipairs(sampler.cut_to_read(order, how.batch_size,
       tokens.lengths)) do
     how.on_batch()
-    f(numbers, how.logits(model, (tokens:batch(numbers))),
+    f(numbers, logits(model, (tokens:batch(numbers))),
       sampler.pick(prepared.targets, numbers))
   end
 end
@@ -48,8 +48,10 @@ local evaluate = {}
 -- @tparam classifier model
 -- @tparam {table,...} rows as from `data.read`
 -- @string what who asks, for the message
--- @treturn table; with a true `tune` in it, a run first settles what rows may
---   decide of answers: the thresholds of a multi-label model
+-- @treturn table; its `tokens` may be exchanged for what gives other batches,
+--   for a function `logits` of the model and such a batch. With a true `tune`
+--   in it, a run first settles what rows may decide of answers: the thresholds
+--   of a multi-label model
 -- @raise when there are no rows, or a label is not one of the model's
 function evaluate.prepare(model, rows, what)
   model.problem.check_rows(rows, what)

@@ -154,6 +154,40 @@ function nn.cross_entropy(logits, classes, given)
     weight_tensor(o.weight), o.label_smoothing, o.ignore_index)
 end
 
+-- added to 1 - p, so that its logarithm is a number where p is 1; lost in the
+-- rounding of any other
+local LEAST = 1e-12
+
+-- what the rows count, [n]
+local function row_weights(classes, weight)
+  if not weight then return tensor.ones(classes:shape()) end
+  return weight_tensor(weight):index(1, classes)
+end
+
+--- The focal loss of logits and classes (Lin et al. 2017, "Focal Loss for
+-- Dense Object Detection"): the cross entropy of a row, times (1 - p)^gamma,
+-- where p is the probability of the right class. Rows that are known already
+-- count little. The mean is that of `cross_entropy`, which it is at gamma 0.
+-- @tparam tensor logits [n, C]
+-- @tparam tensor|{int,...} classes [n], int32 or int64, counting from 0
+-- @tparam[opt] table given
+-- @number[opt=2] given.gamma at least 0
+-- @tparam ?tensor|{number,...} given.weight [C], one for each class
+-- @treturn tensor one number
+-- @raise when shapes don't fit or a class is not in 0 .. C - 1
+-- @usage local loss = nn.focal_loss(logits, { 0, 1, 1 }, { gamma = 2 })
+function nn.focal_loss(logits, classes, given)
+  local o = options.check(given, { gamma = 2, weight = options.none },
+    "nn.focal_loss")
+  check.number(o.gamma, "nn.focal_loss: gamma", { least = 0 })
+  classes = class_tensor(classes)
+  local weights = row_weights(classes, o.weight)
+  local log_p = logits:log_softmax(-1)
+    :gather(2, classes:reshape { -1, 1 }):reshape { -1 }
+  local hard = ((1 - log_p:exp() + LEAST):log() * o.gamma):exp()
+  return -(hard * log_p * weights):sum() / weights:sum()
+end
+
 --- The mean squared error.
 -- @function nn.mse
 -- @tparam tensor a

@@ -47,8 +47,11 @@ local function check_betas(betas)
   end
 end
 
---- Biases and LayerNorm's gains are not decayed, as is usual for BERT.
-local function decays(name)
+--- Whether a parameter is decayed: biases and LayerNorm's gains are not, as is
+-- usual for BERT.
+-- @string name
+-- @treturn bool
+function optim.decays(name)
   return not (name:find("bias$") or name:find("LayerNorm%.weight$"))
 end
 
@@ -77,7 +80,7 @@ local function add_module(self, module, o)
   for _, parameter in ipairs(module:parameters()) do
     local entry = entry_of(parameter, #self.names + 1)
     add(self, entry, o.learning_rate,
-      decays(entry.name) and o.weight_decay or 0)
+      optim.decays(entry.name) and o.weight_decay or 0)
   end
 end
 
@@ -118,8 +121,10 @@ end
 
 --- Makes an optimizer.
 -- From modules, all parameters are decayed but those whose names end in
--- `bias` or `LayerNorm.weight`. Parameters that are not to learn have no
--- gradient (`requires_grad(false)`) and are left alone.
+-- `bias` or `LayerNorm.weight`. Parameters that are not to learn
+-- (`requires_grad(false)`) are left alone, as they are; this may change from
+-- step to step. What learns for the first time begins with no moments, what
+-- learns again goes on with those that it had.
 -- @tparam {table,...} sources modules or groups; or one module
 -- @tparam[opt] table given
 -- @number[opt=5e-5] given.learning_rate above 0

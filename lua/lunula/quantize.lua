@@ -13,7 +13,7 @@
 --   NAME.weight_sum    I32 [out]: the sums of the numbers of a row
 --
 -- Query, key and value are one linear layer, `query_key_value`. Biases, norms,
--- positions, token types and the head stay float32.
+-- positions, token types, adapters and the head stay float32.
 -- @module lunula.quantize
 
 local check = require "lunula.check"

@@ -71,8 +71,8 @@ local Opened = {}
 -- what a classifier has and an opened model has not
 local ABSENT = {
   infer = true, train = true, forward = true, logits = true, explain = true,
-  parameters = true, save = true, seed = true, set_dropout = true,
-  set_max_length = true,
+  parameters = true, weights = true, save = true, seed = true,
+  set_dropout = true, set_max_length = true, set_thresholds = true,
 }
 
 function Opened.__index(_, name)

@@ -162,6 +162,17 @@ tensor.concat = core.ops.concat
 -- @treturn tensor itself
 -- @raise when the tensor is the result of a recorded op
 
+--- Moves the elements towards another tensor's, in place, seen by all views:
+-- self = (1 - weight) self + weight other. For averages of weights, with no
+-- memory of its own. Weight 1 gives what `copy` does, to the last bit.
+-- @function tensor:lerp_to
+-- @tparam tensor other float32, of the same shape
+-- @number weight 0 to 1
+-- @treturn tensor itself
+-- @raise when the tensor is the result of a recorded op
+-- @usage average:lerp_to(weight, 1 - 0.999)  -- exponential moving average
+-- average:lerp_to(weight, 1 / n)             -- mean, with the n-th of them
+
 --- Elementwise functions.
 -- @section elementwise
 
@@ -215,6 +226,23 @@ tensor.concat = core.ops.concat
 -- `position + i`
 -- @treturn tensor
 -- @see lunula.nn.dropout
+
+--- Puts elements of a base, such as pretrained weights, in the place of the
+-- tensor's own with probability p, and scales the others so that the mean
+-- stays: ((1 - m) x + m base - p base) / (1 - p), where m is 1 with probability
+-- p. `dropout` of the same stream drops where m is 1. The gradient goes to the
+-- tensor alone.
+-- Lee, Cho & Kang 2020, "Mixout: Effective Regularization to Finetune
+-- Large-scale Pretrained Language Models", https://arxiv.org/abs/1909.11299.
+-- @function tensor:mixout
+-- @tparam tensor base float32, of the same shape
+-- @number p at least 0, below 1
+-- @int[opt=0] seed
+-- @int[opt=0] purpose
+-- @int[opt=0] position as for `dropout`
+-- @treturn tensor
+-- @raise when the base has another shape
+-- @usage local mixed = weight:mixout(pretrained, 0.7, seed, purpose)
 
 --- Reductions. Without a dimension they run over all elements; with one it
 -- goes, or stays with size 1 when `keepdim` is true.

@@ -119,20 +119,41 @@ static float *lse_of(const Pair *p, int64_t row) {
 }
 
 
-/* Dropout of probabilities, s [length, lanes], of the block from row `first`
-   on. A pair has a part of the stream of its own, a block a part of that. */
-static void drop_block(const Pair *p, float *s, int64_t first,
-                       int64_t lanes) {
-  uint64_t number = (uint64_t)(p->first * p->a->heads + p->head);
-  uint64_t block = number << 32 | row_blocks(HEAD_BLOCK * p->length) *
-                                  (uint64_t)(first / HEAD_BLOCK);
-  row_kernels()->dropout(s, &p->a->dropout, block, p->length * lanes);
-}
-
-
 static int64_t block_rows(const Pair *p, int64_t first) {
   int64_t left = p->queries - first;
   return left < HEAD_BLOCK ? left : HEAD_BLOCK;
+}
+
+
+/* A block of queries: n rows from `first` on, the keys that any of them sees,
+   and the lanes that the rows take. */
+typedef struct Queries {
+  int64_t first, n, keys, lanes;
+} Queries;
+
+
+static Queries queries_from(const Pair *p, int64_t first) {
+  int64_t n = block_rows(p, first);
+  return (Queries){ first, n, p->a->causal ? first + n : p->length,
+                    head_lanes(n) };
+}
+
+
+/* Sets what lies behind each query, where it must not look; s [keys, lanes] */
+static void set_behind(const Pair *p, float *s, Queries q, float x) {
+  if (!p->a->causal) return;
+  for (int64_t k = q.first + 1; k < q.keys; k++)
+    for (int64_t r = 0; r < k - q.first; r++) s[k * q.lanes + r] = x;
+}
+
+
+/* Dropout of probabilities, s [keys, lanes]. A pair has a part of the stream
+   of its own, a block a part of that. */
+static void drop_block(const Pair *p, float *s, Queries q) {
+  uint64_t number = (uint64_t)(p->first * p->a->heads + p->head);
+  uint64_t block = number << 32 | row_blocks(HEAD_BLOCK * p->length) *
+                                  (uint64_t)(q.first / HEAD_BLOCK);
+  row_kernels()->dropout(s, &p->a->dropout, block, q.keys * q.lanes);
 }
 
 
@@ -147,38 +168,42 @@ static Operand packed(const Pair *p, float *into, const float *x,
 }
 
 
-/* out [length, head_lanes(n)] = rows B', B transposed, [width, ..] */
+/* out [keys, lanes] = rows B', B transposed, [width, lanes] */
 static void block_scores(const Pair *p, float *out, const float *rows,
-                         const float *transposed, int64_t lanes) {
-  p->kernels->product(out, lanes, false, (Rows){ rows, p->stride, 1 },
-                      transposed, lanes, p->length, lanes, p->width);
+                         const float *transposed, Queries q) {
+  p->kernels->product(out, q.lanes, false, (Rows){ rows, p->stride, 1 },
+                      transposed, q.lanes, q.keys, q.lanes, p->width);
 }
 
 
-/* s = K Q', scaled, for the queries of a block; s [length, lanes] */
-static void raw_scores(const Pair *p, int64_t first, int64_t n) {
+/* s = K Q', scaled, for the queries of a block; s [keys, lanes] */
+static void raw_scores(const Pair *p, Queries q) {
   const HeadScratch *s = &p->scratch;
-  p->kernels->transpose(s->queries, p->q + first * p->stride, p->stride,
-                        p->scale, n, p->width);
-  block_scores(p, s->scores, p->k, s->queries, head_lanes(n));
+  p->kernels->transpose(s->queries, p->q + q.first * p->stride, p->stride,
+                        p->scale, q.n, p->width);
+  block_scores(p, s->scores, p->k, s->queries, q);
 }
 
 
 /* {======== forward ======== */
 
+/* softmax gives -infinity a little, too little to be seen in a sum: it becomes
+   0, so that no token has any part of a later one */
 static void forward_block(const Pair *p, Operand v, float *context,
                           int64_t first) {
-  int64_t n = block_rows(p, first), lanes = head_lanes(n);
+  Queries q = queries_from(p, first);
   int64_t hidden = p->a->hidden;
   float lse[HEAD_BLOCK], *s = p->scratch.scores;
-  raw_scores(p, first, n);
-  p->kernels->softmax(s, lse, p->length, lanes);
-  for (int64_t r = 0; r < n && p->a->lse != NULL; r++)
+  raw_scores(p, q);
+  set_behind(p, s, q, -INFINITY);
+  p->kernels->softmax(s, lse, q.keys, q.lanes);
+  set_behind(p, s, q, 0);
+  for (int64_t r = 0; r < q.n && p->a->lse != NULL; r++)
     *lse_of(p, first + r) = lse[r];
-  if (p->a->dropout.p > 0) drop_block(p, s, first, lanes);
+  if (p->a->dropout.p > 0) drop_block(p, s, q);
   p->kernels->product(context + first * hidden, hidden, false,
-                      (Rows){ s, 1, lanes }, v.at, v.step, n, p->width,
-                      p->length);
+                      (Rows){ s, 1, q.lanes }, v.at, v.step, q.n, p->width,
+                      q.keys);
 }
 
 
@@ -195,61 +220,65 @@ static void forward_pair(const Pair *p, float *context) {
 /* {======== backward ======== */
 
 /* in: raw scores, dscores = V dcontext'. out: dscores, the gradient of the
-   raw scores. Returns the dropped probabilities, [length, lanes]. */
-static const float *scores_back(const Pair *p, int64_t first, int64_t n) {
+   raw scores. Returns the dropped probabilities, [keys, lanes]. */
+static const float *scores_back(const Pair *p, Queries q) {
   const HeadScratch *s = &p->scratch;
-  int64_t lanes = head_lanes(n);
   float lse[HEAD_BLOCK] = { 0 }, *dropped = s->scores;
-  for (int64_t r = 0; r < n; r++) lse[r] = *lse_of(p, first + r);
-  p->kernels->softmax_again(s->scores, lse, p->length, lanes);
+  for (int64_t r = 0; r < q.n; r++) lse[r] = *lse_of(p, q.first + r);
+  p->kernels->softmax_again(s->scores, lse, q.keys, q.lanes);
+  set_behind(p, s->scores, q, 0);
   if (p->a->dropout.p > 0) {
     dropped = s->dropped;
-    memcpy(dropped, s->scores, (size_t)(p->length * lanes) * sizeof *dropped);
-    drop_block(p, dropped, first, lanes);
+    memcpy(dropped, s->scores,
+           (size_t)(q.keys * q.lanes) * sizeof *dropped);
+    drop_block(p, dropped, q);
   }
-  p->kernels->softmax_back(s->dscores, s->scores, dropped, p->scale,
-                           p->length, lanes);
+  p->kernels->softmax_back(s->dscores, s->scores, dropped, p->scale, q.keys,
+                           q.lanes);
   return dropped;
 }
 
 
-/* d (+)= s b, the sum over the block; s [length, lanes], b [n, width] */
+/* d (+)= s b, the sum over the block; s [keys, lanes], b [n, width] */
 static void add_block(const Pair *p, float *d, bool add, const float *s,
-                      Operand b, int64_t n) {
-  p->kernels->product(d, p->stride, add, (Rows){ s, head_lanes(n), 1 }, b.at,
-                      b.step, p->length, p->width, n);
+                      Operand b, Queries q) {
+  p->kernels->product(d, p->stride, add, (Rows){ s, q.lanes, 1 }, b.at,
+                      b.step, q.keys, p->width, q.n);
 }
 
 
-/* dq is written; dk and dv gather over the blocks; dc, dq [length, width] of
-   this head */
+/* dq is written; dk and dv gather over the blocks, of which the one without
+   `add` is first and has all keys; dc, dq [length, width] of this head */
 static void back_block(const Pair *p, Operand k, const float *dc, float *dq,
-                       int64_t first) {
+                       int64_t first, bool add) {
   const HeadScratch *s = &p->scratch;
-  int64_t n = block_rows(p, first), lanes = head_lanes(n);
+  Queries q = queries_from(p, first);
   int64_t hidden = p->a->hidden;
-  raw_scores(p, first, n);
+  raw_scores(p, q);
   dc += first * hidden;
-  p->kernels->transpose(s->dcontext, dc, hidden, 1, n, p->width);
-  block_scores(p, s->dscores, p->v, s->dcontext, lanes);
-  const float *dropped = scores_back(p, first, n);
+  p->kernels->transpose(s->dcontext, dc, hidden, 1, q.n, p->width);
+  block_scores(p, s->dscores, p->v, s->dcontext, q);
+  const float *dropped = scores_back(p, q);
   p->kernels->product(dq + first * p->stride, p->stride, false,
-                      (Rows){ s->dscores, 1, lanes }, k.at, k.step, n,
-                      p->width, p->length);
-  Operand q = packed(p, s->query_rows, p->q + first * p->stride, p->stride,
-                     n);
-  add_block(p, dq + hidden, first > 0, s->dscores, q, n);
-  Operand rows = packed(p, s->dcontext_rows, dc, hidden, n);
-  add_block(p, dq + 2 * hidden, first > 0, dropped, rows, n);
+                      (Rows){ s->dscores, 1, q.lanes }, k.at, k.step, q.n,
+                      p->width, q.keys);
+  Operand rows = packed(p, s->query_rows, p->q + first * p->stride, p->stride,
+                        q.n);
+  add_block(p, dq + hidden, add, s->dscores, rows, q);
+  rows = packed(p, s->dcontext_rows, dc, hidden, q.n);
+  add_block(p, dq + 2 * hidden, add, dropped, rows, q);
 }
 
 
+/* causal, the last block alone has all keys */
 static void back_pair(const Pair *p, const float *dcontext, float *dqkv) {
   Operand k = packed(p, p->scratch.packed, p->k, p->stride, p->length);
+  int64_t last = (p->length - 1) / HEAD_BLOCK;
   dcontext += p->first * p->a->hidden + p->head * p->width;
   dqkv += p->first * p->stride + p->head * p->width;
-  for (int64_t first = 0; first < p->length; first += HEAD_BLOCK)
-    back_block(p, k, dcontext, dqkv, first);
+  for (int64_t i = 0; i <= last; i++)
+    back_block(p, k, dcontext, dqkv,
+               (p->a->causal ? last - i : i) * HEAD_BLOCK, i > 0);
 }
 
 /* }======== */

@@ -5,6 +5,9 @@
 **   backward  from dcontext: dQ, dK, dV; P is made again from Q, K and the
 **             log-sum-exp of each row (Dao et al. 2022)
 **
+** Causal, a token sees itself and those before it in its sequence: P is 0
+** elsewhere, and what is 0 is computed but within a block of rows.
+**
 ** Q, K and V are one buffer, qkv [tokens, 3 hidden], each head a slice of
 ** columns. A block of query rows at a time, so that memory does not grow with
 ** the square of the length.
@@ -23,6 +26,7 @@ typedef struct Attention {
   int64_t tokens, sequences, longest;
   const int32_t *offsets;  /* [sequences + 1] */
   int64_t hidden, heads;
+  bool causal;
   const float *qkv;        /* [tokens, 3 hidden] */
   float *lse;              /* [tokens, heads], or NULL: there is no backward */
   Dropout dropout;         /* on the probabilities */

@@ -6,6 +6,7 @@
 #ifndef lunula_config_h
 #define lunula_config_h
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../kernel/rows.h"
@@ -18,8 +19,11 @@ typedef struct EncoderConfig {
   int64_t vocab_size;
   int64_t max_position_embeddings;
   int64_t type_vocab_size;
+  int64_t adapter_size;         /* of adapter.h; 0: there are none. lunula's
+                                   own, transformers has no name for it */
   int64_t pad_token_id;         /* its word embedding is never trained, as in
                                    torch.nn.Embedding; -1: none */
+  bool causal;                  /* is_decoder: no token sees a later one */
   float layer_norm_eps;
   Activation hidden_act;
 } EncoderConfig;

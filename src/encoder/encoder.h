@@ -24,7 +24,8 @@ void     encoder_release(Encoder *e);
 
 const EncoderConfig *encoder_config(const Encoder *e);
 
-/* parameters by number, with the names that transformers' BertModel gives */
+/* parameters by number, with the names that transformers' BertModel gives;
+   adapters are `output.adapter` beside `output.dense` */
 int         encoder_parameters(const Encoder *e);
 const char *encoder_name(const Encoder *e, int i);
 Tensor     *encoder_parameter(const Encoder *e, int i);

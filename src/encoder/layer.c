@@ -3,12 +3,19 @@
 */
 #include "layer.h"
 
+#include "activate.h"
 #include "attention.h"
 
-enum {
-  PIECE_ROWS = 2,       /* of a matrix that goes through act at once, */
-  PIECE_COLUMNS = 512   /* and is rounded before it leaves L1 */
-};
+/* The end of each half of a layer: a linear layer, its dropout, an adapter
+   where there is one, and Add & Norm. */
+typedef struct Ending {
+  const Linear *linear;
+  const Dropout *dropout;
+  const Adapter *adapter;
+  const AdapterKept *adapted;
+  const LayerNorm *norm;
+  const NormKept *kept;
+} Ending;
 
 
 /* a matrix of the batch, to be rounded for a product with a weight */
@@ -44,121 +51,105 @@ static Matrix input_for(const LayerCall *c, const Linear *l, float *values,
 }
 
 
-/* {======== act ======== */
-
-typedef struct ActivateJob {
-  Activation act;
-  float *u;             /* [rows, width] */
-  const float *bias;    /* [width] */
-  const Matrix *out;    /* act(u); without values it is only rounded */
-  const Matrix *dout;   /* NULL in the forward */
-} ActivateJob;
-
-
-static void activate_row(const ActivateJob *j, float *out, Piece p,
-                         int64_t row) {
-  const RowKernels *k = row_kernels();
-  int64_t at = row * j->out->width + p.column;
-  if (j->dout == NULL)
-    k->activate(j->act, out, j->u + at, j->bias + p.column, 1, p.columns);
-  else
-    k->activate_back(j->act, out, j->u + at, j->dout->values + at, 1,
-                     p.columns);
-}
-
-
-static void activate_piece(const ActivateJob *j, Piece p) {
-  float buffer[PIECE_ROWS * PIECE_COLUMNS];
-  const Matrix *m = j->out;
-  int64_t at = p.row * m->width + p.column;
-  float *out = m->values ? m->values + at : buffer;
-  int64_t stride = m->values ? m->width : PIECE_COLUMNS;
-  for (int64_t r = 0; r < p.rows; r++)
-    activate_row(j, out + r * stride, p, p.row + r);
-  matrix_round(m, p, out, stride);
-  if (j->dout != NULL)
-    matrix_round(j->dout, p, j->dout->values + at, m->width);
-}
-
-
-static int64_t at_most(int64_t limit, int64_t n) {
-  return n < limit ? n : limit;
-}
-
-
-static void activate_pieces(void *ctx, Piece p) {
-  for (int64_t r = 0; r < p.rows; r += PIECE_ROWS)
-    for (int64_t c = 0; c < p.columns; c += PIECE_COLUMNS)
-      activate_piece(ctx, (Piece){ p.row + r, at_most(PIECE_ROWS, p.rows - r),
-                                   p.column + c,
-                                   at_most(PIECE_COLUMNS, p.columns - c) });
-}
-
-
 /* out = act(u), and in the backward dout *= act'(u) */
-static ActivateJob activate_job(const LayerCall *c, const Matrix *out,
-                                const Matrix *dout) {
-  return (ActivateJob){ c->config->hidden_act, c->kept->inner,
-                        tensor_f32(c->layer->intermediate.bias), out, dout };
+static Activate activate_of(const LayerCall *c, const Matrix *out,
+                            const Matrix *dout) {
+  return (Activate){ c->config->hidden_act, c->kept->inner,
+                     tensor_f32(c->layer->intermediate.bias), out, dout };
 }
 
-/* }======== */
+
+static Ending attention_ending(const LayerCall *c) {
+  return (Ending){ &c->layer->attention_output,
+                   &c->dropout.attention_output,
+                   &c->layer->attention_adapter, &c->kept->attention_adapter,
+                   &c->layer->attention_norm, &c->kept->attention_norm };
+}
+
+
+static Ending output_ending(const LayerCall *c) {
+  return (Ending){ &c->layer->output, &c->dropout.output,
+                   &c->layer->output_adapter, &c->kept->output_adapter,
+                   &c->layer->output_norm, &c->kept->output_norm };
+}
 
 
 static Attention attention_of(const LayerCall *c) {
   const Batch *b = c->batch;
-  return (Attention){ b->tokens, b->sequences, b->longest, b->offsets,
-                      c->config->hidden_size,
-                      c->config->num_attention_heads, c->kept->qkv,
-                      c->kept->lse, c->dropout.attention,
-                      c->scratch->lanes, c->scratch->attention, NULL };
+  return (Attention){
+    .tokens = b->tokens, .sequences = b->sequences, .longest = b->longest,
+    .offsets = b->offsets, .hidden = c->config->hidden_size,
+    .heads = c->config->num_attention_heads, .causal = c->config->causal,
+    .qkv = c->kept->qkv, .lse = c->kept->lse,
+    .dropout = c->dropout.attention, .lanes = c->scratch->lanes,
+    .scratch = c->scratch->attention };
 }
 
 
 /* {======== forward ======== */
 
+static AdapterCall adapter_call(const LayerCall *c, const Ending *e) {
+  const LayerScratch *s = c->scratch;
+  AdapterCall call = { e->adapter, e->adapted, &s->arithmetic, e->dropout,
+                       .input = to_multiply(c, e->adapted->input,
+                                            c->config->hidden_size),
+                       .inner = layer_operand(c->batch, s->adapter,
+                                              c->config->adapter_size,
+                                              s->rounded_inner) };
+  return call;
+}
+
+
+/* out = LayerNorm(residual + dropout(x W' + b)), with an adapter between */
+static void end_forward(const LayerCall *c, const Ending *e, const Matrix *x,
+                        const float *residual, const Matrix *out) {
+  NormForward norm = {
+    .norm = e->norm, .kept = *e->kept, .out = out, .y = e->kept->normal,
+    .bias = tensor_f32(e->linear->bias), .residual = residual,
+    .d = e->dropout };
+  if (adapter_is_there(e->adapter)) {
+    AdapterCall call = adapter_call(c, e);
+    adapter_forward(&call, e->linear, x, &norm);
+    return;
+  }
+  Finish normal = norm_finish(&norm);
+  linear_product(e->linear, &c->scratch->arithmetic, norm.y, false, x,
+                 &normal);
+}
+
+
 /* h = LayerNorm(x + dropout(attention(x) Wo' + bo)) */
 static void attention_half(const LayerCall *c, float *x, const Matrix *h) {
   const Layer *l = c->layer;
   const LayerKept *k = c->kept;
-  const Arithmetic *a = &c->scratch->arithmetic;
   int64_t hidden = c->config->hidden_size;
   Matrix input = to_multiply(c, x, hidden);
   Matrix context = to_multiply(c, k->context, hidden);
   Bias bias = { k->qkv, tensor_f32(l->qkv.bias), QKV * hidden };
-  NormForward norm = {
-    .norm = &l->attention_norm, .kept = k->attention_norm, .out = h,
-    .y = k->attention_norm.normal, .residual = x,
-    .bias = tensor_f32(l->attention_output.bias),
-    .d = &c->dropout.attention_output };
-  Finish biased = product_bias(&bias), normal = norm_finish(&norm);
-  linear_product(&l->qkv, a, k->qkv, &input, &biased);
+  Finish biased = product_bias(&bias);
+  Ending end = attention_ending(c);
+  linear_product(&l->qkv, &c->scratch->arithmetic, k->qkv, false, &input,
+                 &biased);
   Attention attention = attention_of(c);
   attention_forward(&attention, k->context);
   matrix_round_all(&context);
-  linear_product(&l->attention_output, a, norm.y, &context, &normal);
+  end_forward(c, &end, &context, x, h);
 }
 
 
 void layer_forward(const LayerCall *c, float *x, float *out) {
-  const Layer *l = c->layer;
-  const LayerKept *k = c->kept;
   const LayerScratch *s = c->scratch;
-  const Arithmetic *a = &s->arithmetic;
   int64_t hidden = c->config->hidden_size;
   Matrix h = to_multiply(c, s->h, hidden);
   Matrix g = inner_to_multiply(c, s->g);
   Matrix output = to_multiply(c, out, hidden);
-  ActivateJob act = activate_job(c, &g, NULL);
-  NormForward norm = {
-    .norm = &l->output_norm, .kept = k->output_norm, .out = &output,
-    .y = k->output_norm.normal, .residual = s->h,
-    .bias = tensor_f32(l->output.bias), .d = &c->dropout.output };
-  Finish active = { activate_pieces, &act, false };
-  Finish normal = norm_finish(&norm);
+  Activate act = activate_of(c, &g, NULL);
+  Finish active = activate_finish(&act);
+  Ending end = output_ending(c);
   attention_half(c, x, &h);
-  linear_product(&l->intermediate, a, k->inner, &h, &active);
-  linear_product(&l->output, a, norm.y, &g, &normal);
+  linear_product(&c->layer->intermediate, &s->arithmetic, c->kept->inner,
+                 false, &h, &active);
+  end_forward(c, &end, &g, s->h, &output);
 }
 
 /* }======== */
@@ -179,8 +170,8 @@ static bool inner_back(const LayerCall *c, float *dx, const Matrix *dy) {
   Matrix h = input_for(c, &l->intermediate, s->h, c->config->hidden_size);
   /* in dg's panels lies no g: its own hold it, or its weight is frozen */
   if ((uint32_t *)g.values == s->wide) g.values = NULL;
-  ActivateJob act = activate_job(c, &g, &dg);
-  Finish active = { activate_pieces, &act, false };
+  Activate act = activate_of(c, &g, &dg);
+  Finish active = activate_finish(&act);
   linear_back_input(&l->output, a, s->dg, false, dy, &active);
   if (!linear_back(&l->output, a, dy, &g)) return false;
   norm_again(&l->attention_norm, &k->attention_norm, &h);
@@ -190,21 +181,53 @@ static bool inner_back(const LayerCall *c, float *dx, const Matrix *dy) {
 }
 
 
+/* an adapter, with what the gradients of its weights are made from */
+static AdapterCall adapter_back_call(const LayerCall *c, const Ending *e) {
+  const LayerScratch *s = c->scratch;
+  AdapterCall call = adapter_call(c, e);
+  Matrix dinner = layer_operand(c->batch, s->dadapter,
+                                c->config->adapter_size, s->rounded_inner);
+  call.input = input_for(c, &e->adapter->down, e->adapted->input,
+                         c->config->hidden_size);
+  call.inner = input_for(c, &e->adapter->up, s->adapter,
+                         c->config->adapter_size);
+  call.dinner = with_panels(c, &e->adapter->down, dinner, s->wide);
+  return call;
+}
+
+
+/* dx from the gradient of a half's output to that of its residual; dy is that
+   of the linear layer's output */
+static bool end_back(const LayerCall *c, const Ending *e, float *dx,
+                     const Matrix *dy) {
+  static const Dropout nothing = { .p = 0 };
+  int64_t tokens = c->batch->tokens;
+  if (!adapter_is_there(e->adapter))
+    return norm_back(e->norm, e->kept, dx, dy, e->dropout, tokens);
+  AdapterCall call = adapter_back_call(c, e);
+  Matrix dout = with_panels(c, &e->adapter->up,
+                            to_multiply(c, dy->values, dy->width),
+                            c->scratch->dy);
+  return norm_back(e->norm, e->kept, dx, &dout, &nothing, tokens) &&
+         adapter_back(&call, &dout, dy);
+}
+
+
 /* dx from the gradient of out to that of h */
 static bool feed_forward_back(const LayerCall *c, float *dx) {
   const Layer *l = c->layer;
   const LayerScratch *s = c->scratch;
+  Ending end = output_ending(c);
   Matrix dy = with_panels(c, &l->output,
                           to_multiply(c, s->y, c->config->hidden_size),
                           s->dy);
-  return norm_back(&l->output_norm, &c->kept->output_norm, dx, &dy,
-                   &c->dropout.output, c->batch->tokens) &&
-         inner_back(c, dx, &dy);
+  return end_back(c, &end, dx, &dy) && inner_back(c, dx, &dy);
 }
 
 
-/* the gradients of Q, K and V, from that of h; dx becomes the residual's */
-static bool context_back(const LayerCall *c, float *dx) {
+/* the gradients of Q, K and V, where `on` says that anything wants them, from
+   that of h; dx becomes the residual's */
+static bool context_back(const LayerCall *c, float *dx, bool on) {
   const Layer *l = c->layer;
   const LayerKept *k = c->kept;
   const LayerScratch *s = c->scratch;
@@ -214,11 +237,11 @@ static bool context_back(const LayerCall *c, float *dx) {
   Matrix dy = with_panels(c, &l->attention_output,
                           to_multiply(c, s->y, hidden), s->dy);
   Matrix context = input_for(c, &l->attention_output, k->context, hidden);
-  if (!norm_back(&l->attention_norm, &k->attention_norm, dx, &dy,
-                 &c->dropout.attention_output, c->batch->tokens))
-    return false;
+  Ending end = attention_ending(c);
+  if (!end_back(c, &end, dx, &dy)) return false;
   matrix_round_all(&context);
   if (!linear_back(&l->attention_output, a, &dy, &context)) return false;
+  if (!on) return true;
   linear_back_input(&l->attention_output, a, dcontext, false, &dy, NULL);
   Attention attention = attention_of(c);
   attention_back(&attention, dcontext, s->dqkv);
@@ -259,10 +282,21 @@ static bool qkv_back(const LayerCall *c, float *dx, const Matrix *x,
 }
 
 
+/* does Q, K or V learn? */
+static bool qkv_wants(const Layer *l) {
+  for (int i = 0; i < QKV; i++)
+    if (l->part[i].weight->requires_grad || l->part[i].bias->requires_grad)
+      return true;
+  return false;
+}
+
+
 bool layer_back(const LayerCall *c, float *dx, InputAgain again, void *ctx,
                 bool below) {
   const Layer *l = c->layer;
-  if (!feed_forward_back(c, dx) || !context_back(c, dx)) return false;
+  bool on = below || qkv_wants(l);
+  if (!feed_forward_back(c, dx) || !context_back(c, dx, on)) return false;
+  if (!on) return true;
   int i = 0;  /* the first that learns */
   while (i < QKV && !l->part[i].weight->requires_grad) i++;
   Matrix x = input_for(c, &l->part[i < QKV ? i : 0], c->scratch->y,

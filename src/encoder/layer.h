@@ -4,6 +4,8 @@
 **   h   = LayerNorm(x + dropout(attention(x) Wo' + bo))
 **   out = LayerNorm(h + dropout(act(h Wi' + bi) W2' + b2))
 **
+** With adapters (adapter.h) each dropout's result goes through one.
+**
 ** Kept for the backward: Q, K, V, the context, the log-sum-exp of each row
 ** of scores, both normalised sums, and what goes into act. The rest is made
 ** again.
@@ -11,6 +13,7 @@
 #ifndef lunula_layer_h
 #define lunula_layer_h
 
+#include "adapter.h"
 #include "batch.h"
 #include "config.h"
 #include "linear.h"
@@ -27,6 +30,7 @@ typedef struct Layer {
   LayerNorm attention_norm;
   Linear intermediate, output;
   LayerNorm output_norm;
+  Adapter attention_adapter, output_adapter;
 } Layer;
 
 typedef struct LayerKept {
@@ -35,6 +39,7 @@ typedef struct LayerKept {
   float *context;  /* [tokens, hidden] */
   float *inner;    /* [tokens, intermediate], what goes into act */
   NormKept attention_norm, output_norm;
+  AdapterKept attention_adapter, output_adapter;
 } LayerKept;
 
 typedef struct LayerDropout {
@@ -50,15 +55,17 @@ typedef struct LayerScratch {
                         does */
   float *dg;         /* [tokens, intermediate], backward only */
   float *dqkv;       /* [tokens, 3 hidden], backward only */
+  float *adapter;    /* [tokens, adapter_size]; NULL in bf16 */
+  float *dadapter;   /* [tokens, adapter_size], backward only */
   int64_t lanes;     /* attention_lanes */
   float *attention;  /* [attention_scratch] */
   /* what the next product with a weight reads; NULL in fp32: */
   Bf16 *rounded;        /* [tokens, 3 hidden] */
-  Bf16 *rounded_inner;  /* [tokens, intermediate] */
+  Bf16 *rounded_inner;  /* [tokens, intermediate or adapter_size] */
   /* panels for the gradients of weights, in a backward by our kernels: */
   uint32_t *dy;      /* of [tokens, hidden] */
-  uint32_t *wide;    /* of dg, or of dQ, dK and dV */
-  uint32_t *x;       /* of [tokens, hidden or intermediate] */
+  uint32_t *wide;    /* of dg, of dQ, dK and dV, or of dadapter */
+  uint32_t *x;       /* of [tokens, hidden, intermediate or adapter_size] */
   Arithmetic arithmetic;
 } LayerScratch;
 

@@ -90,17 +90,17 @@ static const uint32_t *forward_panels(const Linear *l, const Arithmetic *a) {
 /* }======== */
 
 
-void linear_product(const Linear *l, const Arithmetic *a, float *y,
+void linear_product(const Linear *l, const Arithmetic *a, float *y, bool add,
                     const Matrix *x, const Finish *f) {
   int64_t out = outputs(l), in = inputs(l);
   if (is_ours(l, a->precision)) {
     const void *left = x->rounded ? (const void *)x->rounded : x->values;
-    product_rows(linear_element(a->precision), y, false, left,
+    product_rows(linear_element(a->precision), y, add, left,
                  forward_panels(l, a), x->rows, out, in, f);
     return;
   }
   gemm(false, true, x->rows, out, in, 1, x->values, in,
-       tensor_f32(l->weight), in, 0, y, out);
+       tensor_f32(l->weight), in, add, y, out);
   product_finish(x->rows, out, f);
 }
 

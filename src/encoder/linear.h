@@ -55,8 +55,9 @@ void linear_unpack(Linear *l);  /* forgets the panels */
 /* units that panels of a weight [out, in] take */
 int64_t linear_units(Precision p, int64_t out, int64_t in);
 
-/* y = x W', then f: the bias is left to it, or to whoever reads y next */
-void linear_product(const Linear *l, const Arithmetic *a, float *y,
+/* y = x W', or y += x W', then f: the bias is left to it, or to whoever reads y
+   next */
+void linear_product(const Linear *l, const Arithmetic *a, float *y, bool add,
                     const Matrix *x, const Finish *f);
 
 /* adds to the gradients that are wanted; false: no memory */

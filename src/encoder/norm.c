@@ -86,6 +86,28 @@ void norm_forward(const NormForward *n) {
 }
 
 
+static void drop_few(void *ctx, int64_t first, int64_t n) {
+  const DropForward *f = ctx;
+  int64_t width = f->out->width, at = first * width;
+  float *y = f->out->values;
+  if (f->bias != NULL) row_kernels()->add_bias(y + at, f->bias, n, width);
+  drop_some(f->d, y, first, n, width);
+  if (f->copy != NULL)
+    memcpy(f->copy + at, y + at, sizeof *y * (size_t)(n * width));
+  matrix_round_rows(f->out, first, n);
+}
+
+
+static void drop_piece(void *ctx, Piece p) {
+  by_few(drop_few, ctx, p.row, p.rows);
+}
+
+
+Finish drop_finish(DropForward *d) {
+  return (Finish){ drop_piece, d, true };
+}
+
+
 static void again_some(void *ctx, int64_t first, int64_t n) {
   const NormJob *j = ctx;
   LayerNormRows rows = rows_from(j->norm, j->kept, first);

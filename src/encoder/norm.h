@@ -46,6 +46,18 @@ void norm_forward(const NormForward *n);
 /* the same of each piece of a product that makes y */
 Finish norm_finish(NormForward *n);
 
+/* What comes before an adapter: out = dropout(y + bias), with y in out's
+   values; or the way back, without a bias. */
+typedef struct DropForward {
+  const Matrix *out;   /* [rows, width] */
+  const float *bias;   /* [width] or NULL */
+  const Dropout *d;
+  float *copy;         /* [rows, width] that gets the same; or NULL */
+} DropForward;
+
+/* of whole rows of a product that makes y */
+Finish drop_finish(DropForward *d);
+
 /* the same output again */
 void norm_again(const LayerNorm *norm, const NormKept *kept,
                 const Matrix *out);

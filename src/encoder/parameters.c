@@ -10,7 +10,11 @@
 #include "../base/mem.h"
 #include "../tensor/row_gradient.h"
 
-enum { EMBEDDING_PARAMETERS = 5, LAYER_PARAMETERS = 16 };
+enum {
+  EMBEDDING_PARAMETERS = 5,
+  LAYER_PARAMETERS = 16,
+  ADAPTER_PARAMETERS = 4   /* of which a layer has two, or none */
+};
 
 
 /* {======== making ======== */
@@ -96,6 +100,36 @@ static bool make_fused(Layer *l, int64_t hidden) {
 }
 
 
+/* where the config asks for one */
+static bool add_adapter(Parameters *p, int64_t layer, const char *const *name,
+                        Adapter *a, const EncoderConfig *c) {
+  int64_t hidden = c->hidden_size, size = c->adapter_size;
+  return size == 0 ||
+         (add_linear(p, layer, name[0], name[1], &a->down, size, hidden) &&
+          add_linear(p, layer, name[2], name[3], &a->up, hidden, size));
+}
+
+
+static bool add_attention_adapter(Parameters *p, int64_t layer, Adapter *a,
+                                  const EncoderConfig *c) {
+  static const char *const name[ADAPTER_PARAMETERS] = {
+    "attention.output.adapter.down.weight",
+    "attention.output.adapter.down.bias",
+    "attention.output.adapter.up.weight",
+    "attention.output.adapter.up.bias" };
+  return add_adapter(p, layer, name, a, c);
+}
+
+
+static bool add_output_adapter(Parameters *p, int64_t layer, Adapter *a,
+                               const EncoderConfig *c) {
+  static const char *const name[ADAPTER_PARAMETERS] = {
+    "output.adapter.down.weight", "output.adapter.down.bias",
+    "output.adapter.up.weight", "output.adapter.up.bias" };
+  return add_adapter(p, layer, name, a, c);
+}
+
+
 static bool add_layer(Parameters *p, int64_t i, const EncoderConfig *c) {
   Layer *l = &p->layer[i];
   int64_t hidden = c->hidden_size, inner = c->intermediate_size;
@@ -109,6 +143,7 @@ static bool add_layer(Parameters *p, int64_t i, const EncoderConfig *c) {
       && add_linear(p, i, "attention.output.dense.weight",
                     "attention.output.dense.bias", &l->attention_output,
                     hidden, hidden)
+      && add_attention_adapter(p, i, &l->attention_adapter, c)
       && add_norm(p, i, "attention.output.LayerNorm.weight",
                   "attention.output.LayerNorm.bias", &l->attention_norm, c)
       && add_linear(p, i, "intermediate.dense.weight",
@@ -116,6 +151,7 @@ static bool add_layer(Parameters *p, int64_t i, const EncoderConfig *c) {
                     hidden)
       && add_linear(p, i, "output.dense.weight", "output.dense.bias",
                     &l->output, hidden, inner)
+      && add_output_adapter(p, i, &l->output_adapter, c)
       && add_norm(p, i, "output.LayerNorm.weight", "output.LayerNorm.bias",
                   &l->output_norm, c);
 }
@@ -125,8 +161,9 @@ bool parameters_init(Parameters *p, const EncoderConfig *c) {
   size_t layers = (size_t)c->num_hidden_layers;
   *p = (Parameters){ .layers = c->num_hidden_layers };
   p->layer = calloc(layers ? layers : 1, sizeof *p->layer);
-  p->list = calloc(EMBEDDING_PARAMETERS + layers * LAYER_PARAMETERS,
-                   sizeof *p->list);
+  size_t each = LAYER_PARAMETERS +
+                (c->adapter_size > 0 ? 2 * ADAPTER_PARAMETERS : 0);
+  p->list = calloc(EMBEDDING_PARAMETERS + layers * each, sizeof *p->list);
   if (p->layer == NULL || p->list == NULL || !add_embeddings(p, c))
     return false;
   for (int64_t i = 0; i < p->layers; i++)
@@ -135,10 +172,24 @@ bool parameters_init(Parameters *p, const EncoderConfig *c) {
 }
 
 
+static bool pack_adapter(Adapter *a, Precision p) {
+  return !adapter_is_there(a) ||
+         (linear_pack(&a->down, p) && linear_pack(&a->up, p));
+}
+
+
 static bool pack(Layer *l, Precision p) {
   return linear_pack(&l->qkv, p) &&
          linear_pack(&l->attention_output, p) &&
-         linear_pack(&l->intermediate, p) && linear_pack(&l->output, p);
+         linear_pack(&l->intermediate, p) && linear_pack(&l->output, p) &&
+         pack_adapter(&l->attention_adapter, p) &&
+         pack_adapter(&l->output_adapter, p);
+}
+
+
+static void unpack_adapter(Adapter *a) {
+  linear_unpack(&a->down);
+  linear_unpack(&a->up);
 }
 
 
@@ -147,6 +198,8 @@ static void unpack(Layer *l) {
   linear_unpack(&l->attention_output);
   linear_unpack(&l->intermediate);
   linear_unpack(&l->output);
+  unpack_adapter(&l->attention_adapter);
+  unpack_adapter(&l->output_adapter);
 }
 
 
@@ -203,10 +256,22 @@ static bool wants(const Tensor *t) {
 }
 
 
+static bool learns(const Tensor *t) {
+  return t->requires_grad && tensor_has_gradient(t);
+}
+
+
 static bool any(Tensor *const *t, int n, Question is_so) {
   for (int i = 0; i < n; i++)
     if (is_so(t[i])) return true;
   return false;
+}
+
+
+static bool any_of_adapter(const Adapter *a, Question is_so) {
+  Tensor *const all[ADAPTER_PARAMETERS] = {
+    a->down.weight, a->down.bias, a->up.weight, a->up.bias };
+  return adapter_is_there(a) && any(all, ADAPTER_PARAMETERS, is_so);
 }
 
 
@@ -218,7 +283,9 @@ static bool any_of_layer(const Layer *l, Question is_so) {
     l->attention_norm.bias, l->intermediate.weight, l->intermediate.bias,
     l->output.weight, l->output.bias, l->output_norm.weight,
     l->output_norm.bias };
-  return any(all, LAYER_PARAMETERS, is_so);
+  return any(all, LAYER_PARAMETERS, is_so) ||
+         any_of_adapter(&l->attention_adapter, is_so) ||
+         any_of_adapter(&l->output_adapter, is_so);
 }
 
 
@@ -240,11 +307,10 @@ bool parameters_pack(Parameters *p, Precision precision, bool recorded,
   *all = true;
   for (int64_t i = 0; i < p->layers; i++) {
     Layer *l = &p->layer[i];
-    bool learns = any_of_layer(l, tensor_has_gradient) ||
-                  (recorded && layer_wants(l));
-    if (learns) unpack(l);
+    bool changes = any_of_layer(l, learns) || (recorded && layer_wants(l));
+    if (changes) unpack(l);
     else if (!pack(l, precision)) return false;
-    *all = *all && !learns;
+    *all = *all && !changes;
   }
   return true;
 }

@@ -48,6 +48,15 @@ static NormKept take_norm(float **at, size_t *n, int64_t tokens,
 }
 
 
+static AdapterKept take_adapter(float **at, size_t *n,
+                                const EncoderConfig *c, int64_t tokens) {
+  AdapterKept k;
+  k.input = take(at, n, c->adapter_size ? tokens : 0, c->hidden_size);
+  k.inner = take(at, n, tokens, c->adapter_size);
+  return k;
+}
+
+
 static LayerKept take_layer(float **at, size_t *n, const EncoderConfig *c,
                             int64_t tokens) {
   LayerKept k;
@@ -57,6 +66,8 @@ static LayerKept take_layer(float **at, size_t *n, const EncoderConfig *c,
   k.inner = take(at, n, tokens, c->intermediate_size);
   k.attention_norm = take_norm(at, n, tokens, c->hidden_size);
   k.output_norm = take_norm(at, n, tokens, c->hidden_size);
+  k.attention_adapter = take_adapter(at, n, c, tokens);
+  k.output_adapter = take_adapter(at, n, c, tokens);
   return k;
 }
 
@@ -108,18 +119,28 @@ static int64_t larger(int64_t a, int64_t b) {
 }
 
 
+/* units of the panels of a layer's largest weight */
+static int64_t largest_weight(const EncoderConfig *c, Precision p) {
+  int64_t hidden = c->hidden_size, inner = c->intermediate_size;
+  int64_t size = c->adapter_size;
+  int64_t own = larger(linear_units(p, QKV * hidden, hidden),
+                       larger(linear_units(p, inner, hidden),
+                              linear_units(p, hidden, inner)));
+  return size == 0 ? own : larger(own, larger(linear_units(p, size, hidden),
+                                              linear_units(p, hidden, size)));
+}
+
+
 /* what rounding and packing take; weight: of the largest matrix */
 static void take_operands(LayerScratch *s, float **at, size_t *n,
                           const EncoderConfig *c, int64_t tokens,
                           Scope scope) {
-  int64_t hidden = c->hidden_size, inner = c->intermediate_size;
-  int64_t qkv = linear_units(s->arithmetic.precision, QKV * hidden, hidden);
-  int64_t widest = linear_units(s->arithmetic.precision, inner, hidden);
-  int64_t output = linear_units(s->arithmetic.precision, hidden, inner);
-  bool bf16 = s->arithmetic.precision == PRECISION_BF16;
+  int64_t hidden = c->hidden_size;
+  int64_t inner = larger(c->intermediate_size, c->adapter_size);
+  Precision p = s->arithmetic.precision;
+  bool bf16 = p == PRECISION_BF16;
   if (scope != PACKED)
-    s->arithmetic.weight = take_units(at, n, larger(qkv, larger(widest,
-                                                                output)));
+    s->arithmetic.weight = take_units(at, n, largest_weight(c, p));
   s->rounded = take_rounded(at, n, bf16 ? tokens : 0, QKV * hidden);
   s->rounded_inner = take_rounded(at, n, bf16 ? tokens : 0, inner);
 }
@@ -130,7 +151,8 @@ static void take_panels(LayerScratch *s, float **at, size_t *n,
                         const EncoderConfig *c, int64_t tokens) {
   Element e = linear_element(s->arithmetic.precision);
   int64_t hidden = panels_size(e, c->hidden_size, tokens);
-  int64_t inner = panels_size(e, c->intermediate_size, tokens);
+  int64_t inner = panels_size(e, larger(c->intermediate_size,
+                                        c->adapter_size), tokens);
   s->dy = take_units(at, n, hidden);
   s->wide = take_units(at, n, larger(QKV * hidden, inner));
   s->x = take_units(at, n, larger(hidden, inner));
@@ -151,15 +173,18 @@ static size_t place_scratch(Scratch *s, float *at, const EncoderConfig *c,
   l->y = take(&at, &n, b->tokens, hidden);
   l->dg = l->dqkv = take(&at, &n, back ? b->tokens : 0,
                          larger(inner, QKV * hidden));  /* one, then other */
+  l->dadapter = take(&at, &n, back ? b->tokens : 0, c->adapter_size);
   l->attention = take(&at, &n, l->lanes,
                       attention_scratch(1, b->longest, hidden /
                                         c->num_attention_heads, back));
   take_operands(l, &at, &n, c, b->tokens, scope);
   if (back && linear_is_ours(precision, hidden, hidden))
     take_panels(l, &at, &n, c, b->tokens);
-  if (precision == PRECISION_FP32)
+  if (precision == PRECISION_FP32) {
+    l->adapter = take(&at, &n, b->tokens, c->adapter_size);
     l->g = back && linear_is_ours(precision, inner, hidden)
          ? (float *)l->wide : take(&at, &n, b->tokens, inner);
+  }
   return n;
 }
 

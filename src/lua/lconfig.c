@@ -26,6 +26,27 @@ static int64_t get_size(lua_State *L, int arg, const char *name,
 }
 
 
+/* 0 where it says nothing */
+static int64_t opt_size(lua_State *L, int arg, const char *name) {
+  lua_getfield(L, arg, name);
+  bool absent = lua_isnil(L, -1);
+  lua_pop(L, 1);
+  return absent ? 0 : get_size(L, arg, name, 1, LARGEST_SIZE);
+}
+
+
+/* true only where it says so */
+static bool get_flag(lua_State *L, int arg, const char *name) {
+  lua_getfield(L, arg, name);
+  if (!lua_isnil(L, -1) && !lua_isboolean(L, -1))
+    ltensor_error(L, "%s: expected true or false, got %s", name,
+                  luaL_tolstring(L, -1, NULL));
+  bool flag = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return flag;
+}
+
+
 static float get_eps(lua_State *L, int arg) {
   lua_getfield(L, arg, "layer_norm_eps");
   lua_Number x = lua_tonumber(L, -1);
@@ -71,7 +92,9 @@ EncoderConfig lconfig_check(lua_State *L, int arg) {
     .max_position_embeddings = get_size(L, arg, "max_position_embeddings", 1,
                                         LARGEST_SIZE),
     .type_vocab_size = get_size(L, arg, "type_vocab_size", 1, LARGEST_SIZE),
+    .adapter_size = opt_size(L, arg, "adapter_size"),
     .pad_token_id = get_size(L, arg, "pad_token_id", -1, LARGEST_SIZE),
+    .causal = get_flag(L, arg, "is_decoder"),
     .layer_norm_eps = get_eps(L, arg),
     .hidden_act = get_activation(L, arg) };
   if (c.hidden_size % c.num_attention_heads != 0)

@@ -14,7 +14,7 @@
 ** Packed, a linear layer NAME has NAME.weight, bytes of panels (int8.h),
 ** NAME.weight_scale float32 [out] and NAME.weight_sum int32 [out]; query, key
 ** and value are one, "query_key_value"; and the words may be bytes too, with
-** a weight_scale.
+** a weight_scale. Adapters are float32 in any case.
 */
 #include "lunula.h"
 #include "lmodel.h"
@@ -185,6 +185,17 @@ static NormParts take_norm(const Taker *t, const char *name) {
 }
 
 
+static AdapterParts take_adapter(const Taker *t, const char *half) {
+  char down[NAME_SIZE], up[NAME_SIZE];
+  const EncoderConfig *c = &t->parts->config;
+  snprintf(down, sizeof down, "%s.adapter.down", half);
+  snprintf(up, sizeof up, "%s.adapter.up", half);
+  return (AdapterParts){
+    take_plain(t, down, c->adapter_size, c->hidden_size),
+    take_plain(t, up, c->hidden_size, c->adapter_size) };
+}
+
+
 static void take_layer(Taker *t, int64_t i) {
   static const char *const qkv[MOST_PARTS] = {
     "attention.self.query", "attention.self.key", "attention.self.value" };
@@ -203,6 +214,9 @@ static void take_layer(Taker *t, int64_t i) {
   l->intermediate = take_linear(t, "intermediate.dense", inner, hidden);
   l->output = take_linear(t, "output.dense", hidden, inner);
   l->output_norm = take_norm(t, "output.LayerNorm");
+  if (t->parts->config.adapter_size == 0) return;
+  l->attention_adapter = take_adapter(t, "attention.output");
+  l->output_adapter = take_adapter(t, "output");
 }
 
 

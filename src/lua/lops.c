@@ -275,6 +275,20 @@ static int m_dropout(lua_State *L) {
 }
 
 
+/* x:mixout(base, p [, seed [, purpose [, position]]]) */
+static int m_mixout(lua_State *L) {
+  Tensor *x = lops_checkfloat(L, 1), *base = lops_checkfloat(L, 2);
+  float p = lops_checkprobability(L, 3);
+  Rng rng = opt_rng(L, 4);
+  char a[SHAPE_TEXT], b[SHAPE_TEXT];
+  if (!shape_equal(&x->shape, &base->shape))
+    return ltensor_error(L, "mixout: the tensor is %s, its base %s",
+                         shape_text(&x->shape, a),
+                         shape_text(&base->shape, b));
+  LOPS_RETURN(L, op_mixout(lstate_tape(L), x, base, p, rng));
+}
+
+
 /* shape, two numbers, and a stream */
 static int filled(lua_State *L, double a, double b,
                   Tensor *(*op)(const Shape *, double, double, Rng)) {
@@ -306,6 +320,7 @@ static const luaL_Reg methods[] = {
   {"topk", m_topk},
   {"layer_norm", m_layer_norm},
   {"dropout", m_dropout},
+  {"mixout", m_mixout},
   {NULL, NULL}
 };
 

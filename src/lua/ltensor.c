@@ -488,21 +488,41 @@ static int m_detach(lua_State *L) {
 }
 
 
-/* copy(from): writes from's elements over the tensor's own, in place */
-static int m_copy(lua_State *L) {
+/* What is written over the tensor at 1: a tensor at 2 of its dtype and shape,
+   or a copy of it where they share memory. It is left on the stack. */
+static const Tensor *check_source(lua_State *L, const char *method) {
   Tensor *t = ltensor_check(L, 1);
   Tensor *from = ltensor_checktype(L, 2, t->dtype);
   char a[SHAPE_TEXT], b[SHAPE_TEXT];
   if (t->node != NULL)
-    return luaL_error(L, "copy: only a leaf is written in place");
+    luaL_error(L, "%s: only a leaf is written in place", method);
   if (!shape_equal(&t->shape, &from->shape))
-    return luaL_error(L, "copy: the tensor is %s, what is copied is %s",
-                      shape_text(&t->shape, a), shape_text(&from->shape, b));
+    luaL_error(L, "%s: the tensor is %s, the other is %s", method,
+               shape_text(&t->shape, a), shape_text(&from->shape, b));
   bool overlaps = t->storage == from->storage;
   Tensor **source = ltensor_slot(L);
   *source = overlaps ? tensor_copied(from) : tensor_alias(from);
   ltensor_done(L, source);
-  tensor_copy(t, *source);
+  return *source;
+}
+
+
+/* copy(from): writes from's elements over the tensor's own, in place */
+static int m_copy(lua_State *L) {
+  Tensor *t = ltensor_check(L, 1);
+  tensor_copy(t, check_source(L, "copy"));
+  tensor_touch(t);
+  lua_settop(L, 1);
+  return 1;
+}
+
+
+/* lerp_to(other, weight): moves the elements towards other's, in place */
+static int m_lerp_to(lua_State *L) {
+  Tensor *t = ltensor_checktype(L, 1, FLOAT32);
+  double weight = luaL_checknumber(L, 3);
+  luaL_argcheck(L, 0 <= weight && weight <= 1, 3, "a weight from 0 to 1");
+  tensor_lerp(t, check_source(L, "lerp_to"), (float)weight);
   tensor_touch(t);
   lua_settop(L, 1);
   return 1;
@@ -552,6 +572,7 @@ static const luaL_Reg meth[] = {
   {"detach", m_detach},
   {"copy", m_copy},
   {"checksum", m_checksum},
+  {"lerp_to", m_lerp_to},
   {NULL, NULL}
 };
 

@@ -151,6 +151,13 @@ bool adamw_has(const Adamw *a, const Tensor *t) {
 /* }======== */
 
 
+/* What does not want a gradient any more stays as it is, whatever memory of
+   one it still has: no moments move it. */
+static bool learns(const Parameter *p) {
+  return p->tensor->requires_grad && tensor_has_gradient(p->tensor);
+}
+
+
 /* {======== clipping ======== */
 
 enum { LANES = 8 };  /* sums side by side, for the compiler to make a vector */
@@ -173,6 +180,10 @@ static double sum_of_squares(const float *x, int64_t n) {
 static const float *gradient_of(const Parameter *p, int64_t *n) {
   const Tensor *t = p->tensor;
   const RowGradient *rows = t->grad_rows;
+  if (!learns(p)) {
+    *n = 0;
+    return NULL;
+  }
   *n = t->grad && !t->grad_stale ? tensor_count(t)
      : rows ? rows->count * t->shape.size[1] : 0;
   return t->grad ? tensor_f32(t->grad) : rows ? rows->value : NULL;
@@ -245,7 +256,7 @@ static bool make_table(const Adamw *a, Parameter *p, Error *e) {
 static bool make_moments(const Adamw *a, Parameter *p, Error *e) {
   const Tensor *t = p->tensor;
   const RowGradient *rows = t->grad_rows;
-  if (!tensor_has_gradient(t)) return true;
+  if (!learns(p)) return true;
   if (rows == NULL && p->table == NULL) return make_dense(p, e);
   if (!make_table(a, p, e)) return false;
   return (rows ? table_reserve(p->table, rows->row, rows->count)
@@ -286,7 +297,7 @@ static void step_task(void *ctx, int64_t i) {
   Chunk c = a->chunk[w->first + i];
   Parameter *p = &a->parameter[c.parameter];
   Tensor *t = p->tensor;
-  if (t->grad == NULL || p->table != NULL) return;
+  if (!learns(p) || p->table != NULL) return;
   row_kernels()->step(
     tensor_f32(t) + c.first, tensor_f32(t->grad) + c.first,
     tensor_f32(p->m) + c.first, tensor_f32(p->v) + c.first, c.count, &p->now);
@@ -328,12 +339,12 @@ bool adamw_step(Adamw *a, double learning_rate, Error *e) {
     if (!make_moments(a, &a->parameter[i], e)) return false;
   ClockPart before = clock_enter(CLOCK_OPTIMIZER);
   for (int i = 0; i < a->count; i++)
-    if (tensor_has_gradient(a->parameter[i].tensor))
+    if (learns(&a->parameter[i]))
       begin_step(a, &a->parameter[i], learning_rate);
   step_dense(a);
   for (int i = 0; i < a->count; i++) {
     Parameter *p = &a->parameter[i];
-    if (p->table != NULL && tensor_has_gradient(p->tensor)) step_table(p);
+    if (p->table != NULL && learns(p)) step_table(p);
   }
   adamw_zero_grad(a);
   clock_leave(before);

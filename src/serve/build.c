@@ -14,7 +14,8 @@
 
 enum {
   OWN_STORAGES = 11,    /* 6 of embeddings, 4 of the pooler, 1 of the head */
-  LAYER_STORAGES = 20   /* 4 of each of 4 weights, 4 of norms; at most */
+  LAYER_STORAGES = 24   /* 4 of each of 4 weights, 4 of norms, 4 of adapters;
+                           at most */
 };
 
 typedef struct Builder {
@@ -121,15 +122,23 @@ static void set_linear(Builder *b, Weights *w, const LinearParts *l,
 
 
 /* float32 always, and by our own kernels: the same bits in any batch */
-static void set_head(Builder *b, Weights *w) {
-  const ModelParts *p = b->parts;
-  int64_t out = p->labels, in = p->config.hidden_size;
+static void set_small(Builder *b, Weights *w, const LinearParts *l,
+                      int64_t out, int64_t in) {
   uint32_t *panels = take(b, (size_t)panels_size(ELEMENT_FP32, out, in) *
                              sizeof *panels);
   if (panels != NULL)
-    product_pack_rows(ELEMENT_FP32, panels, p->head.weight.data, out, in);
+    product_pack_rows(ELEMENT_FP32, panels, l->weight.data, out, in);
   *w = (Weights){ .form = FORM_FP32, .out = out, .in = in, .parts = 1,
-                  .bias = keep(b, &p->head.bias), .panels = panels };
+                  .bias = keep(b, &l->bias), .panels = panels };
+}
+
+
+static void set_adapter(Builder *b, NetworkAdapter *a,
+                        const AdapterParts *p) {
+  const EncoderConfig *c = &b->parts->config;
+  if (c->adapter_size == 0) return;
+  set_small(b, &a->down, &p->down, c->adapter_size, c->hidden_size);
+  set_small(b, &a->up, &p->up, c->hidden_size, c->adapter_size);
 }
 
 /* }======== */
@@ -151,6 +160,8 @@ static void set_layer(Builder *b, NetworkLayer *l, const LayerParts *p) {
   set_linear(b, &l->output, &p->output, 1, hidden, inner);
   l->attention_norm = norm_of(b, &p->attention_norm);
   l->output_norm = norm_of(b, &p->output_norm);
+  set_adapter(b, &l->attention_adapter, &p->attention_adapter);
+  set_adapter(b, &l->output_adapter, &p->output_adapter);
 }
 
 
@@ -176,7 +187,8 @@ static void set_network(Builder *b) {
   if (p->pooling == MODEL_POOLER)
     set_linear(b, &n->pooler, &p->pooler, 1, p->config.hidden_size,
                p->config.hidden_size);
-  if (p->labels > 0) set_head(b, &n->head);
+  if (p->labels > 0)
+    set_small(b, &n->head, &p->head, p->labels, p->config.hidden_size);
 }
 
 /* }======== */

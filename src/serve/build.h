@@ -30,10 +30,16 @@ typedef struct NormParts {
   Numbers weight, bias;
 } NormParts;
 
+/* float32 */
+typedef struct AdapterParts {
+  LinearParts down, up;
+} AdapterParts;
+
 typedef struct LayerParts {
   LinearParts qkv[MOST_PARTS];  /* of packed panels, the first is all three */
   LinearParts attention_output, intermediate, output;
   NormParts attention_norm, output_norm;
+  AdapterParts attention_adapter, output_adapter;  /* with adapter_size */
 } LayerParts;
 
 typedef struct ModelParts {

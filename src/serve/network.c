@@ -79,10 +79,11 @@ typedef struct NormJob {
   const float *bias;      /* [width], or NULL */
   const float *residual;  /* [rows, width], or NULL */
   const Activations *out;
+  const float *adapted;   /* [rows, width] that is added, too; or NULL */
 } NormJob;
 
 
-/* out = LayerNorm(residual + y + bias), of a few rows */
+/* out = LayerNorm(residual + y + bias + adapted), of a few rows */
 static void norm_few(const NormJob *j, int64_t first, int64_t n) {
   const RowKernels *k = row_kernels();
   int64_t width = j->out->width;
@@ -92,6 +93,8 @@ static void norm_few(const NormJob *j, int64_t first, int64_t n) {
   if (j->bias != NULL) k->add_bias(y, j->bias, n, width);
   if (j->residual != NULL)
     k->add_scaled(y, j->residual + first * width, 1, n * width);
+  if (j->adapted != NULL)
+    k->add_scaled(y, j->adapted + first * width, 1, n * width);
   k->layer_norm(out, y, &rows, n, width);
   activations_take(j->out, (Piece){ first, n, 0, width }, out, width);
 }
@@ -150,7 +153,7 @@ static void embed(const Run *r, const Activations *out) {
   const Network *n = r->network;
   EmbeddingJob j = { n, r->batch,
                      { &n->embedding_norm, n->config.layer_norm_eps,
-                       r->lane->y, NULL, NULL, out } };
+                       r->lane->y, NULL, NULL, out, NULL } };
   pool_run(r->batch->sequences, embed_sequence, &j);
 }
 
@@ -166,8 +169,9 @@ static void attend(const Run *r, const float *first) {
   Attention a = {
     .tokens = b->tokens, .sequences = b->sequences, .longest = b->longest,
     .offsets = b->offsets, .hidden = c->hidden_size,
-    .heads = c->num_attention_heads, .qkv = r->lane->qkv,
-    .lanes = r->lane->lanes, .scratch = r->lane->attention, .first = first };
+    .heads = c->num_attention_heads, .causal = c->causal,
+    .qkv = r->lane->qkv, .lanes = r->lane->lanes,
+    .scratch = r->lane->attention, .first = first };
   attention_forward(&a, r->lane->context);
 }
 
@@ -177,9 +181,42 @@ static void add_and_norm(const Run *r, const Weights *w, const Norm *n,
                          const Activations *x, const float *residual,
                          const Activations *out, int64_t rows) {
   NormJob job = { n, r->network->config.layer_norm_eps, r->lane->y,
-                  weights_bias(w, all_outputs(w)), residual, out };
+                  weights_bias(w, all_outputs(w)), residual, out, NULL };
   Finish f = { norm, &job, true };
   weights_product(w, all_outputs(w), job.y, x, rows, r->lane->panels, &f);
+}
+
+
+/* out = LayerNorm(residual + h + gelu(h D' + bd) U' + bu), h = lane->y */
+static void adapt_and_norm(const Run *r, const NetworkAdapter *a,
+                           const Norm *n, const float *residual,
+                           const Activations *out, int64_t rows) {
+  const Lane *at = r->lane;
+  Activations h = activations_at(FORM_FP32, NULL, at->y, rows, a->down.in);
+  Activations inner = activations_at(FORM_FP32, NULL, at->inner, rows,
+                                     a->down.out);
+  ActivateJob act = { ACT_GELU, at->inner, a->down.bias, &inner };
+  NormJob sum = { n, r->network->config.layer_norm_eps, at->qkv, a->up.bias,
+                  residual, out, at->y };
+  Finish active = { activate, &act, false }, normal = { norm, &sum, true };
+  weights_product(&a->down, all_outputs(&a->down), act.u, &h, rows,
+                  at->panels, &active);
+  weights_product(&a->up, all_outputs(&a->up), sum.y, &inner, rows,
+                  at->panels, &normal);
+}
+
+
+/* the end of each half of a layer, with an adapter where there is one */
+static void end_half(const Run *r, const Weights *w, const NetworkAdapter *a,
+                     const Norm *n, const Activations *x,
+                     const float *residual, const Activations *out,
+                     int64_t rows) {
+  if (a->down.out == 0) {
+    add_and_norm(r, w, n, x, residual, out, rows);
+    return;
+  }
+  linear(r, w, all_outputs(w), r->lane->y, x, rows);
+  adapt_and_norm(r, a, n, residual, out, rows);
 }
 
 
@@ -199,11 +236,12 @@ static void finish_layer(const Run *r, const NetworkLayer *l,
                       weights_bias(w, all_outputs(w)), &inner };
   Finish active = { activate, &job, n->form == FORM_INT8 };
   activations_take_all(&context, rows);
-  add_and_norm(r, &l->attention_output, &l->attention_norm, &context,
-               residual, &middle, rows);
+  end_half(r, &l->attention_output, &l->attention_adapter,
+           &l->attention_norm, &context, residual, &middle, rows);
   weights_product(w, all_outputs(w), job.u, &middle, rows, r->lane->panels,
                   &active);
-  add_and_norm(r, &l->output, &l->output_norm, &inner, h, &last, rows);
+  end_half(r, &l->output, &l->output_adapter, &l->output_norm, &inner, h,
+           &last, rows);
 }
 
 
@@ -325,6 +363,7 @@ size_t lane_place(Lane *l, char *at, const Network *n, int64_t tokens,
                   int64_t sequences, int64_t longest) {
   const EncoderConfig *c = &n->config;
   int64_t hidden = c->hidden_size, inner = c->intermediate_size;
+  int64_t size = inner > c->adapter_size ? inner : c->adapter_size;
   size_t used = 0;
   l->offsets = take(at, &used, sizeof *l->offsets * (size_t)(sequences + 1));
   l->x = take_floats(at, &used, tokens, hidden);
@@ -332,7 +371,7 @@ size_t lane_place(Lane *l, char *at, const Network *n, int64_t tokens,
   l->y = take_floats(at, &used, tokens, hidden);
   l->qkv = take_floats(at, &used, tokens, 3 * hidden);
   l->context = take_floats(at, &used, tokens, hidden);
-  l->inner = take_floats(at, &used, tokens, inner);
+  l->inner = take_floats(at, &used, tokens, size);
   l->pooled = take_floats(at, &used, sequences, hidden);
   l->pooler = take_floats(at, &used, sequences, hidden);
   l->attention = take_floats(at, &used, l->lanes, attention_scratch(

@@ -26,9 +26,16 @@ typedef struct Table {
   const float *scale;       /* [rows] */
 } Table;
 
+/* h + gelu(h D' + bd) U' + bu (encoder/adapter.h); FORM_FP32 in any model:
+   they are small. D [adapter_size, hidden] with out 0: there is none */
+typedef struct NetworkAdapter {
+  Weights down, up;
+} NetworkAdapter;
+
 typedef struct NetworkLayer {
   Weights qkv, attention_output, intermediate, output;
   Norm attention_norm, output_norm;
+  NetworkAdapter attention_adapter, output_adapter;
 } NetworkLayer;
 
 typedef enum ModelPooling {
@@ -58,9 +65,10 @@ typedef struct Lane {
   int64_t lanes;           /* of attention, given */
   int32_t *offsets;        /* [sequences + 1] */
   float *x, *h, *y;        /* [tokens, hidden] */
-  float *qkv;              /* [tokens, 3 hidden] */
+  float *qkv;              /* [tokens, 3 hidden]; once attention is done, what
+                              adapters add, [tokens, hidden] */
   float *context;          /* [tokens, hidden] */
-  float *inner;            /* [tokens, intermediate] */
+  float *inner;            /* [tokens, intermediate or adapter_size] */
   float *pooled, *pooler;  /* [sequences, hidden] */
   float *attention;        /* attention_scratch */
   void *narrow;            /* activations of width hidden, */

@@ -82,6 +82,9 @@ Tensor *op_layer_norm(Tape *tape, Tensor *x, Tensor *weight, Tensor *bias,
 /* x / (1 - p), or 0 with probability p < 1, by the numbers of 16 bits that
    kernel/rows.h tells of; the way back draws the same ones again */
 Tensor *op_dropout(Tape *tape, Tensor *x, float p, Rng rng);
+/* ((1 - m) x + m base - p base) / (1 - p), m = 1 where op_dropout drops (Lee et
+   al. 2020); base has x's shape and gets no gradient */
+Tensor *op_mixout(Tape *tape, Tensor *x, Tensor *base, float p, Rng rng);
 /* no inputs, so no tape */
 Tensor *op_normal(const Shape *s, double mean, double std, Rng rng);
 Tensor *op_uniform(const Shape *s, double low, double high, Rng rng);

@@ -1,6 +1,6 @@
 /*
-** Random numbers: dropout and first weights. What element i gets depends on
-** the stream and on i alone.
+** Random numbers: dropout, mixout and first weights. What element i gets
+** depends on the stream and on i alone.
 */
 #include "op.h"
 
@@ -8,36 +8,74 @@
 #include <math.h>
 #include <string.h>
 
+#include "../base/pool.h"
 #include "../kernel/rows.h"
 
-/* {======== dropout ======== */
+/* {======== dropout and mixout ======== */
 
-enum { GROUP = 128 };  /* numbers that the kernel makes together */
+enum {
+  GROUP = 128,            /* numbers that the kernel makes together */
+  TASK = 1 << 15          /* elements; whole groups */
+};
 
-/* x [n] in place. What is before the first whole group is dropped in a group
-   of its own. */
-static void drop(float *x, int64_t n, float p, Rng rng) {
-  Dropout d = { p, rng };
+/* x [n] in place; over the pool */
+typedef struct Drop {
+  float *x;
+  const float *base;      /* [n] to be taken before and given back after; or
+                             NULL */
+  int64_t n, first;       /* elements, and those in front of a whole group */
+  Dropout dropout;
+} Drop;
+
+
+/* The elements in front of the first whole group, which are dropped in a group
+   of their own. */
+static void drop_first(const Drop *d) {
+  float group[GROUP] = { 0 };
+  int64_t into = (int64_t)(d->dropout.rng.at % GROUP);
+  uint64_t block = row_blocks(GROUP) * (d->dropout.rng.at / GROUP);
+  memcpy(group + into, d->x, (size_t)d->first * sizeof *d->x);
+  row_kernels()->dropout(group, &d->dropout, block, GROUP);
+  memcpy(d->x, group + into, (size_t)d->first * sizeof *d->x);
+}
+
+
+/* n elements from `at` on, at whole groups; or the first ones */
+static void drop_some(const Drop *d, int64_t at, int64_t n) {
+  uint64_t group = (d->dropout.rng.at + (uint64_t)at) / GROUP;
+  for (int64_t i = at; d->base != NULL && i < at + n; i++)
+    d->x[i] -= d->base[i];
+  if (at < d->first)
+    drop_first(d);
+  else
+    row_kernels()->dropout(d->x + at, &d->dropout, row_blocks(GROUP) * group,
+                           n);
+  for (int64_t i = at; d->base != NULL && i < at + n; i++)
+    d->x[i] += d->base[i];
+}
+
+
+/* task 0 has the first ones */
+static void drop_task(void *ctx, int64_t task) {
+  const Drop *d = ctx;
+  int64_t at = d->first + (task - 1) * TASK, left = d->n - at;
+  if (task == 0) drop_some(d, 0, d->first);
+  else drop_some(d, at, left < TASK ? left : TASK);
+}
+
+
+static void drop(float *x, const float *base, int64_t n, float p, Rng rng) {
   int64_t into = (int64_t)(rng.at % GROUP);
-  uint64_t block = row_blocks(GROUP) * (rng.at / GROUP);
-  if (into > 0) {
-    float group[GROUP] = { 0 };
-    int64_t some = n < GROUP - into ? n : GROUP - into;
-    memcpy(group + into, x, (size_t)some * sizeof *x);
-    row_kernels()->dropout(group, &d, block, GROUP);
-    memcpy(x, group + into, (size_t)some * sizeof *x);
-    x += some;
-    n -= some;
-    block += row_blocks(GROUP);
-  }
-  row_kernels()->dropout(x, &d, block, n);
+  int64_t first = into > 0 ? GROUP - into : 0;
+  Drop d = { x, base, n, first < n ? first : n, { p, rng } };
+  pool_run(1 + (n - d.first + TASK - 1) / TASK, drop_task, &d);
 }
 
 
 /* a new tensor like t, without what the stream drops */
 static Tensor *dropped(Tensor *t, float p, Rng rng) {
   Tensor *out = tensor_copied(t);
-  if (out != NULL) drop(tensor_f32(out), tensor_count(out), p, rng);
+  if (out != NULL) drop(tensor_f32(out), NULL, tensor_count(out), p, rng);
   return out;
 }
 
@@ -52,14 +90,33 @@ static bool dropout_back(Node *n, Tensor *dout) {
 }
 
 
+static Kept kept_stream(float p, Rng rng) {
+  return (Kept){ .number = { p },
+                 .integer = { [SEED] = (int64_t)rng.seed,
+                              [PURPOSE] = rng.purpose,
+                              [AT] = (int64_t)rng.at } };
+}
+
+
 Tensor *op_dropout(Tape *tape, Tensor *x, float p, Rng rng) {
   static const Op op = { .name = "dropout", .backward = dropout_back };
-  Kept kept = { .number = { p },
-                .integer = { [SEED] = (int64_t)rng.seed,
-                             [PURPOSE] = rng.purpose,
-                             [AT] = (int64_t)rng.at } };
+  Kept kept = kept_stream(p, rng);
   assert(0 <= p && p < 1);
   return tape_record(tape, dropped(x, p, rng), &op, 1, &x, &kept);
+}
+
+
+/* base + dropout(x - base): where m is 1 what is left is the base, elsewhere
+   base + (x - base) / (1 - p) = (x - p base) / (1 - p) */
+Tensor *op_mixout(Tape *tape, Tensor *x, Tensor *base, float p, Rng rng) {
+  static const Op op = { .name = "mixout", .backward = dropout_back };
+  Kept kept = kept_stream(p, rng);
+  Tensor *rows = tensor_contiguous(base), *out = NULL;
+  assert(0 <= p && p < 1 && shape_equal(&x->shape, &base->shape));
+  if (rows != NULL && (out = tensor_copied(x)) != NULL)
+    drop(tensor_f32(out), tensor_f32(rows), tensor_count(out), p, rng);
+  tensor_release(rows);
+  return tape_record(tape, out, &op, 1, &x, &kept);
 }
 
 /* }======== */

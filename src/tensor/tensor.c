@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../base/mem.h"
+#include "../base/pool.h"
 #include "row_gradient.h"
 #include "tape.h"
 
@@ -353,6 +354,61 @@ void tensor_add_to(Tensor *to, const Tensor *from) {
   assert(shape_equal(&to->shape, &from->shape));
   tensor_walk(2, (const Tensor *[]){ to, from }, add_run, NULL);
 }
+
+
+/* {======== lerp ======== */
+
+enum { LERP_A_TASK = 1 << 14 };
+
+typedef struct LerpJob {
+  Tensor *to;
+  const Tensor *from;
+  float weight;
+} LerpJob;
+
+
+/* from the nearer end, so that weight 1 gives just what is there */
+static float between(float a, float b, float weight) {
+  return weight < 0.5f ? a + weight * (b - a) : b - (1 - weight) * (b - a);
+}
+
+
+static void lerp_run(char *const *at, const int64_t *stride, int64_t length,
+                     void *ctx) {
+  float *to = (float *)(void *)at[0], weight = *(const float *)ctx;
+  const float *from = (const float *)(const void *)at[1];
+  for (int64_t i = 0; i < length; i++)
+    to[i * stride[0]] = between(to[i * stride[0]], from[i * stride[1]],
+                                weight);
+}
+
+
+static void lerp_some(void *ctx, int64_t first, int64_t n) {
+  const LerpJob *j = ctx;
+  float *to = tensor_f32(j->to) + first, weight = j->weight;
+  const float *from = tensor_f32(j->from) + first;
+  for (int64_t i = 0; i < n; i++) to[i] = between(to[i], from[i], weight);
+}
+
+
+static void lerp_strided(void *ctx, int64_t task) {
+  LerpJob *j = ctx;
+  (void)task;
+  tensor_walk(2, (const Tensor *[]){ j->to, j->from }, lerp_run, &j->weight);
+}
+
+
+void tensor_lerp(Tensor *to, const Tensor *from, float weight) {
+  LerpJob j = { to, from, weight };
+  assert(to->dtype == FLOAT32 && from->dtype == FLOAT32);
+  assert(shape_equal(&to->shape, &from->shape));
+  if (tensor_is_contiguous(to) && tensor_is_contiguous(from))
+    pool_rows(tensor_count(to), LERP_A_TASK, lerp_some, &j);
+  else
+    pool_run(1, lerp_strided, &j);
+}
+
+/* }======== */
 
 
 enum { COLUMNS = 64 };  /* summed side by side */

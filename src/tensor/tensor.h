@@ -150,6 +150,9 @@ Tensor *tensor_contiguous(Tensor *t);
 void    tensor_copy(Tensor *to, const Tensor *from);  /* same shape, dtype */
 void    tensor_add_to(Tensor *to, const Tensor *from);  /* to += from, FLOAT32,
                                                           the same shape */
+/* to = (1 - weight) to + weight from, FLOAT32, the same shape; over the pool.
+   0 leaves it as it is, 1 copies, to the last bit. */
+void    tensor_lerp(Tensor *to, const Tensor *from, float weight);
 /* summed over dim or ALL_DIMS, which stays with size 1. FLOAT32, added up in
    double: a long sum keeps its last digits. */
 Tensor *tensor_summed(Tensor *t, int dim);

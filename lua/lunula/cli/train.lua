@@ -38,6 +38,8 @@ local AFTER = {
     what = "steps after which --resume may go on, beside each epoch's end" },
   { name = "resume", type = "boolean",
     what = "go on from where the same command was stopped" },
+  { name = "adapter", value = "DIR",
+    what = "where that of --tune lora is saved, as peft does" },
   { name = "calibrate", type = "boolean", what = "then fit a temperature on "
     .. "the validation texts, for honest probabilities" },
   { name = "json", value = "FILE", what = "write the figures there" },
@@ -168,10 +170,17 @@ local function summary(lunula, values, result, report, calibration)
   }
 end
 
-local function check_output(folder)
-  local kind = folder == "" and "nothing" or files.stat(folder)
+local function check_folder(values, option)
+  local folder = values[option]
+  local kind = folder == "" and "nothing" or folder and files.stat(folder)
   if kind and kind ~= "folder" then
-    error(("--output: '%s' is no folder"):format(folder), 0)
+    error(("--%s: '%s' is no folder"):format(option, folder), 0)
+  end
+end
+
+local function check_adapter(values)
+  if values.adapter and values.tune ~= "lora" then
+    arguments.wrong("--adapter: there is one with --tune lora only")
   end
 end
 
@@ -193,6 +202,7 @@ end
 -- @tparam table values of its arguments
 function train.run(values)
   training.check(values)
+  check_adapter(values)
   arguments.needs(values, "calibrate", "validation")
   local lunula = require "lunula"
   local kind = problem_of(values)
@@ -201,7 +211,8 @@ function train.run(values)
   end
   local sets = read_sets(lunula, values, kind)
   json.check_place(values.json)
-  check_output(values.output)
+  check_folder(values, "output")
+  check_folder(values, "adapter")
   if values.from_recipe then io.stderr:write(values.from_recipe, "\n") end
   if values.threads then lunula.threads(values.threads) end
   values.problem_type = kind.name
@@ -210,6 +221,7 @@ function train.run(values)
   checkpoint.make_folders(values.output)
   local result = fit(lunula, model, sets, values)
   local calibration = calibrate(lunula, model, sets, values)
+  if values.adapter then model:save_adapter(values.adapter) end
   tell(lunula, values, model, result,
     sets.test and lunula.evaluate(model, sets.test), calibration)
 end

@@ -114,12 +114,12 @@ local function balanced(targets, list)
 end
 
 function multi_label.loss_options(targets, list, o)
-  local smoothing = o.label_smoothing
+  weights.refuse(o, { "focal_gamma" }, "several labels")
   return {
     pos_weight = weights.of(o.class_weights, list, function()
       return balanced(targets, list)
     end),
-    label_smoothing = smoothing,
+    label_smoothing = o.label_smoothing,
   }
 end
 

@@ -67,7 +67,8 @@ end
 -- {======== learning ========
 
 function ordinal.loss_options(_, _, o)
-  weights.refuse(o, { "class_weights", "label_smoothing" }, "ordinal labels")
+  weights.refuse(o, { "class_weights", "label_smoothing", "focal_gamma" },
+    "ordinal labels")
   return {}
 end
 

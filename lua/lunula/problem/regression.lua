@@ -71,7 +71,8 @@ function regression.targets(rows)
 end
 
 function regression.loss_options(_, _, o)
-  weights.refuse(o, { "class_weights", "label_smoothing" }, "regression")
+  weights.refuse(o, { "class_weights", "label_smoothing", "focal_gamma" },
+    "regression")
   return {}
 end
 

@@ -45,24 +45,28 @@ local function balanced(classes, list)
 end
 
 function single_label.loss_options(classes, list, o)
-  return {
-    weight = weights.of(o.class_weights, list, function()
-      return balanced(classes, list)
-    end),
-    label_smoothing = o.label_smoothing,
-  }
+  local weight = weights.of(o.class_weights, list, function()
+    return balanced(classes, list)
+  end)
+  if (o.focal_gamma or 0) > 0 then
+    return { weight = weight, gamma = o.focal_gamma }
+  end
+  return { weight = weight, label_smoothing = o.label_smoothing }
 end
 
 function single_label.begin()
 end
 
---- The mean cross entropy.
+--- The mean cross entropy, or focal loss.
 -- @tparam tensor logits [n, labels]
 -- @tparam {int,...} classes [n] from 0
--- @tparam[opt] table how options of `nn.cross_entropy`
+-- @tparam[opt] table how options of `nn.cross_entropy` or, with a `gamma`, of
+--   `nn.focal_loss`
 -- @treturn tensor one number
 function single_label.loss(logits, classes, how)
-  return nn.cross_entropy(logits, single_label.tensor(classes), how)
+  local wanted = single_label.tensor(classes)
+  if how and how.gamma then return nn.focal_loss(logits, wanted, how) end
+  return nn.cross_entropy(logits, wanted, how)
 end
 
 function single_label.tensor(classes)

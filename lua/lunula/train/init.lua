@@ -10,15 +10,21 @@ local check = require "lunula.check"
 local core = require "lunula.core"
 local descent = require "lunula.train.descent"
 local evaluate = require "lunula.evaluate"
-local optim = require "lunula.optim"
+local learners = require "lunula.train.learners"
 local options = require "lunula.options"
 local plan = require "lunula.train.plan"
+local recipes = require "lunula.recipes"
 local state = require "lunula.train.state"
 local techniques = require "lunula.train.techniques"
 
+local train = {}
+
 local none = options.none
-local KNOWN = {
-  epochs = 3, max_steps = none, batch_size = none, batch_tokens = none,
+
+--- The options with their defaults, as for `options.check`.
+train.options = {
+  recipe = none, epochs = 3, max_steps = none,
+  batch_size = none, batch_tokens = none,
   group_by_length = false, gradient_accumulation_steps = 1,
   learning_rate = 5e-5, max_length = none,
   warmup_ratio = 0.1, schedule = "linear", weight_decay = 0.01,
@@ -32,7 +38,7 @@ local KNOWN = {
 }
 
 for _, option in ipairs(techniques.options()) do
-  KNOWN[option.name] = option.default == nil and none or option.default
+  train.options[option.name] = option.default == nil and none or option.default
 end
 
 -- {======== a step ========
@@ -45,6 +51,11 @@ local function rows_of(group)
   return all
 end
 
+local function descend(run, group)
+  local loss, tokens = descent.step(run, group)
+  return loss, tokens, rows_of(group)
+end
+
 local function tell_step(run, loss, tokens, rows)
   local steps = run.result.steps
   steps[#steps + 1] = {
@@ -55,16 +66,17 @@ local function tell_step(run, loss, tokens, rows)
     step = run.step, steps = run.plan.steps, epoch = run.epoch, loss = loss,
     learning_rate = run.learning_rate, tokens = tokens, seconds = run.seconds,
     tokens_per_second = run.tokens / run.seconds, rows = rows,
+    task = run.task,
   }
 end
 
 -- Returns how many rows it has seen.
 local function step(run, group)
-  local begun, rows = core.system.monotonic(), rows_of(group)
+  local begun = core.system.monotonic()
   run.step = run.step + 1
   run.learning_rate = run.options.learning_rate
     * run.plan.factor(run.step - 1)
-  local loss, tokens = descent.step(run, group)
+  local loss, tokens, rows = run.descend(run, group)
   run.seconds = run.seconds + core.system.monotonic() - begun
   run.tokens = run.tokens + tokens
   run.epoch_loss = run.epoch_loss + loss * #rows
@@ -76,24 +88,32 @@ end
 
 -- {======== validation ========
 
-local function scores_of(report, names)
+--- The scores that a type of problem tells of a report.
+-- @tparam table report of `evaluate`
+-- @tparam table problem
+-- @treturn table
+function train.scores(report, problem)
   local scores = {}
-  for _, name in ipairs(names) do scores[name] = report[name] end
+  for _, name in ipairs(problem.scores) do scores[name] = report[name] end
   return scores
+end
+
+local function judge(run)
+  local report = evaluate.run(run.model, run.plan.validation, nil,
+    descent.check_interrupt)
+  return train.scores(report, run.model.problem)
 end
 
 local function validate(run)
   if not run.plan.validation then return nil end
   if run.validated == run.step then return run.scores end
   techniques.each(run, "enter")
-  local report = evaluate.run(run.model, run.plan.validation, nil,
-    descent.check_interrupt)
-  if run.best:see(report, run.epoch, run.step) then
+  local scores = run.judge(run)
+  if run.best:see(scores, run.epoch, run.step) then
     techniques.each(run, "keep")
   end
   techniques.each(run, "leave")
-  run.validated = run.step
-  run.scores = scores_of(report, run.model.problem.scores)
+  run.validated, run.scores = run.step, scores
   local list = run.result.validations
   list[#list + 1] = { step = run.step, epoch = run.epoch, scores = run.scores }
   local patience = run.options.patience
@@ -163,6 +183,7 @@ local function free_memory(run)
   for _, parameter in ipairs(run.model:parameters()) do
     parameter.tensor:zero_grad()
   end
+  for _, learner in ipairs(run.learners) do learner.tensor:zero_grad() end
   run.optimizer = nil
   collectgarbage()
   core.system.trim()
@@ -195,32 +216,47 @@ end
 
 -- }========
 
-local function start(model, rows, o)
-  local made = plan.make(model, rows, o)
-  model.problem.begin(model.head, made.targets)
+--- A run before its first step.
+-- @tparam classifier model or what stands in for it: an object with `encoder`,
+--   `parameters`, `train`, `seed`, `set_dropout`, `settle`, `get_thresholds`,
+--   `set_thresholds`, and `save` for a checkpoint
+-- @tparam table o options of `train`, checked
+-- @tparam table made as from `plan.make`
+-- @tparam[opt] table how `descend`, a function of the run and of what
+--   `made.groups` lists, that makes a step and returns its loss, its tokens and
+--   its rows; `judge`, one of the run that returns scores. Those of a single
+--   classifier when not given
+-- @treturn table for `train.fit`
+function train.start(model, o, made, how)
+  how = how or { descend = descend, judge = judge }
   local run = {
     model = model, options = o, plan = made,
+    descend = how.descend, judge = how.judge,
     step = 0, epoch = 0, at = 0, seconds = 0, tokens = 0, stopped = false,
     result = { steps = {}, history = {}, validations = {} },
-    optimizer = optim.adamw(model,
-      { learning_rate = o.learning_rate, weight_decay = o.weight_decay }),
+    learners = learners.all(model, o),
     best = best.new(model, made.metric, o.checkpoint,
       o.keep_best and made.steps or nil),
   }
   if o.dropout then model:set_dropout(o.dropout) end
   model:seed(o.seed)
   run.techniques = techniques.new(run)
+  run.optimizer = learners.optimizer(run.learners, o)
   return run
 end
 
--- How the encoder computes while it trains; returns what undoes it.
-local function prepare(encoder, o)
+-- How the encoder computes while it trains, and what has a gradient; returns
+-- what undoes it.
+local function prepare(run)
+  local encoder, o = run.model.encoder, run.options
   local precision, checkpointing = encoder.precision, encoder.checkpointing
   local checkpoint = o.gradient_checkpointing
   if checkpoint == nil then checkpoint = checkpointing end
   encoder:set_precision(o.precision or precision)
   encoder:gradient_checkpointing(checkpoint)
+  local thaw = learners.freeze(run.model, run.learners)
   return function()
+    thaw()
     encoder:set_precision(precision)
     encoder:gradient_checkpointing(checkpointing)
   end
@@ -237,6 +273,25 @@ local function finish(run)
   return result
 end
 
+--- Takes a run from where it stands to its end.
+-- @tparam table run as from `train.start`
+-- @treturn table what `train` returns
+-- @raise as `train`
+function train.fit(run)
+  local model, restore = run.model, prepare(run)
+  model:train(true)
+  local ok, why = pcall(fit, run)
+  run.model = model
+  if not ok then techniques.each(run, "abandon") end
+  model:train(false)
+  model:settle()
+  restore()
+  run.best:forget()
+  free_memory(run)  -- of what restoring took, or of a training that failed
+  if not ok then error(why, 0) end
+  return finish(run)
+end
+
 --- Fine-tunes a model.
 -- Validation rows choose the weights that the model has at the end. With
 -- `checkpoint`, the model is saved there each time that it is the best so far
@@ -247,6 +302,8 @@ end
 -- @tparam classifier model trained in place
 -- @tparam {table,...} rows as from `data.read`, of two labels at least
 -- @tparam[opt] table given
+-- @string[opt] given.recipe name of a bundle of options (`lunula.recipes`),
+--   for those that are not given
 -- @int[opt=3] given.epochs passes over the rows
 -- @int[opt] given.max_steps steps in all, however many epochs that makes
 -- @int[opt=32] given.batch_size rows of a batch; the last of an epoch may be
@@ -319,19 +376,15 @@ end
 --   "interrupted" after Ctrl-C, where the program catches it
 -- @usage local result = lunula.train(model, parts.train,
 --   { validation = parts.validation, epochs = 3, patience = 2 })
-return function(model, rows, given)
-  local o = options.check(given, KNOWN, "train")
+local function train_classifier(_, model, rows, given)
+  local o = options.check(given, train.options, "train")
+  if o.recipe then
+    o = options.check(recipes.resolve(o.recipe, given), train.options,
+      "train")
+  end
   check.classifier(model, "train")
   plan.check(o)
-  local run = start(model, rows, o)
-  local restore = prepare(model.encoder, o)
-  model:train(true)
-  local ok, why = pcall(fit, run)
-  model:train(false)
-  model.head:finish()
-  restore()
-  run.best:forget()
-  free_memory(run)  -- of what restoring took, or of a training that failed
-  if not ok then error(why, 0) end
-  return finish(run)
+  return train.fit(train.start(model, o, plan.make(model, rows, o)))
 end
+
+return setmetatable(train, { __call = train_classifier })

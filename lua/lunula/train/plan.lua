@@ -32,7 +32,6 @@ function plan.check(o)
     check_option(o, name, "integer", { least = 1 })
   end
   sampler.check(o, "train")
-  techniques.check(o)
   check_option(o, "warmup_ratio", "number", { least = 0, most = 1 })
   check_option(o, "label_smoothing", "number", { least = 0, most = 1 })
   check_option(o, "max_grad_norm", "number", { above = 0, most = math.huge })
@@ -57,6 +56,7 @@ function plan.check(o)
       fail("%s: there is no checkpoint, the folder to save to", name)
     end
   end
+  techniques.check(o)
 end
 
 -- }========
@@ -121,11 +121,11 @@ end
 
 -- }========
 
---- Works out what a training needs.
+--- Works out what a training needs; the model's head gets ready to learn.
 -- @tparam classifier model
 -- @tparam {table,...} rows
 -- @tparam table o options of `train`
--- @treturn table `tokens` and `targets` of the rows, `validation` as from
+-- @treturn table the `rows`, their `tokens` and `targets`, `validation` as from
 --   `evaluate.prepare`, `loss` as the problem's `loss` takes it, `metric`, what
 --   is best; `groups`, a function from an epoch to what each of its steps
 --   learns from, an array of batches of row numbers; `steps` in all, and
@@ -141,10 +141,13 @@ function plan.make(model, rows, o)
     { count_truncated = true })
   local groups = grouper(o, tokens.lengths)
   local steps = count_steps(o, groups)
+  local loss = problem.loss_options(targets, model.labels, o)
+  problem.begin(model.head, targets)
   return {
-    targets = targets, tokens = tokens, groups = groups, steps = steps,
+    rows = rows, targets = targets, tokens = tokens,
+    groups = groups, steps = steps,
     validation = validation_of(model, o), metric = metric,
-    loss = problem.loss_options(targets, model.labels, o),
+    loss = loss,
     factor = schedule[o.schedule](steps, { warmup_ratio = o.warmup_ratio }),
   }
 end

@@ -9,6 +9,10 @@
 -- fit. A step costs twice as much.
 -- @module lunula.train.rdrop
 
+local objective = require "lunula.train.objective"
+
+local unpack = table.unpack or unpack -- luacheck: ignore
+
 local rdrop = { single_label = true }
 
 rdrop.options = {
@@ -27,13 +31,12 @@ function Rdrop:rows(item) -- luacheck: no self
   item.rows = twice
 end
 
--- KL(p || q) + KL(q || p) = sum of (p - q)(log p - log q)
-function Rdrop:loss(_, loss, logits)
+function Rdrop:loss(item, loss, logits)
   local n = #logits / 2
-  local p = logits:slice(1, 1, n):log_softmax(-1)
-  local q = logits:slice(1, n + 1):log_softmax(-1)
-  local divergence = ((p:exp() - q:exp()) * (p - q)):sum() * (1 / n)
-  return loss + divergence * (self.alpha / 4)
+  local apart = objective.divergence(logits:slice(1, 1, n),
+    logits:slice(1, n + 1))
+  local rows = { unpack(item.rows, 1, n) }
+  return loss + objective.mean(self.run, apart, rows) * (self.alpha / 4)
 end
 
 --- Makes it, where it is asked for.
@@ -42,7 +45,7 @@ end
 function rdrop.new(run)
   local alpha = run.options.rdrop_alpha
   if alpha == 0 then return nil end
-  return setmetatable({ alpha = alpha }, Rdrop)
+  return setmetatable({ run = run, alpha = alpha }, Rdrop)
 end
 
 return rdrop

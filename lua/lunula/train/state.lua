@@ -8,8 +8,9 @@
 -- What always holds: a run that goes on from a state ends with the same bits
 -- as one that was not stopped, on the same kind of processor. Where it may
 -- stand before the best weights that the folder holds, it finds the same ones
--- again. A run that has ended leaves a state which says how, with tensors only
--- where its last weights are not those that the folder holds.
+-- again. A run that has ended leaves a state which says how, with weights only
+-- where its last ones are not those that the folder holds, and what techniques
+-- leave beside them.
 -- @module lunula.train.state
 
 local checkpoint = require "lunula.checkpoint"
@@ -112,14 +113,20 @@ local function add_model(run, all)
   end
 end
 
+local function add_techniques(run, method, all)
+  for i, technique in ipairs(run.techniques) do
+    if technique[method] then
+      add(all, i .. "/", technique[method](technique))
+    end
+  end
+end
+
 -- The optimizer's first: to tell its moments it brings all words up to date.
 local function tensors_of(run)
   local all = {}
   add(all, "optimizer/", run.optimizer:state())
   add_model(run, all)
-  for i, technique in ipairs(run.techniques) do
-    if technique.state then add(all, i .. "/", technique:state()) end
-  end
+  add_techniques(run, "state", all)
   return all
 end
 
@@ -152,6 +159,7 @@ function state.close(run)
   local place, tensors = place_of(run), {}
   place.ended = true
   if not run.options.keep_best then add_model(run, tensors) end
+  add_techniques(run, "outcome", tensors)
   write(run, tensors, place)
 end
 
@@ -203,25 +211,34 @@ local function load_model(run, tensors)
   end
 end
 
+local function load_techniques(run, method, tensors)
+  for i, technique in ipairs(run.techniques) do
+    if technique[method] then
+      technique:load_state(with_prefix(tensors, i .. "/"))
+    end
+  end
+end
+
+local function load_outcome(run, tensors)
+  if next(with_prefix(tensors, "model/")) then
+    load_model(run, tensors)
+  else
+    run.model:set_weights(checkpoint.read(run.options.checkpoint).tensors)
+  end
+  load_techniques(run, "outcome", tensors)
+end
+
 --- Takes over the weights that a run which had ended left.
 -- @tparam table run
 function state.load_model(run)
   local _, tensors = read(run)
-  if not next(tensors) then
-    run.model:set_weights(checkpoint.read(run.options.checkpoint).tensors)
-  else
-    of_file(run, load_model, run, tensors)
-  end
+  of_file(run, load_outcome, run, tensors)
 end
 
 local function load_tensors(run, tensors)
   load_model(run, tensors)
   run.optimizer:load_state(with_prefix(tensors, "optimizer/"))
-  for i, technique in ipairs(run.techniques) do
-    if technique.load_state then
-      technique:load_state(with_prefix(tensors, i .. "/"))
-    end
-  end
+  load_techniques(run, "load_state", tensors)
 end
 
 --- Goes on from where an earlier run stopped, if one did.

@@ -8,16 +8,19 @@
 --             "choice" | "strings", default =, choices =, and the bounds
 --             least, most, above, below }
 --   single_label  optional: true of one that is only for
---             single_label_classification
+--             single_label_classification, or a function of the options that
+--             says whether it is
 --   check(o)  optional: raises when its options don't go with others
---   new(run)  what is made of it for a training, or nil where it is not asked
+--   new(run)  may change run.learners (see `lunula.train.learners`); returns
+--             what is made of it for a training, or nil where it is not asked
 --             for: an object with any of these methods, called in the order of
 --             the list below
 --
 --     first(run)              before a step's first batch
 --     rows(item)              may change item.rows, which a batch is made of
 --     batch(item)             may change item.batch, and set item.given, for
---                             `classifier:pooled`
+--                             `classifier:pooled`; or set item.vectors, what
+--                             that would give
 --     vectors(item, vectors)  returns the pooled vectors to go on with
 --     loss(item, loss, logits) returns the loss to go on with
 --     learnt(item, share)     after a batch's backward, of `share` of its loss
@@ -27,8 +30,14 @@
 --     keep(), restore()       when these weights are the best; to have them
 --                             back
 --     finish(run)             after the last step, before the best come back
+--     abandon()               after an error, wherever it was: gives the model
+--                             the weights that the optimizer moved
 --     state(), load_state(t)  what a run that is resumed needs: a table of
 --                             tensors by name
+--     outcome()               what a run that has ended leaves beside the
+--                             model's weights, for load_state
+--
+-- A field of such an object must not have the name of one of these methods.
 -- @module lunula.train.techniques
 
 local check = require "lunula.check"
@@ -37,7 +46,10 @@ local problem = require "lunula.problem"
 local techniques = {}
 
 -- in the order in which they are called
-local NAMES = { "rdrop" }
+local NAMES = {
+  "tune", "lora", "cached", "focal", "augment", "mixup", "distillation",
+  "rdrop", "adversarial", "averaging", "mixout",
+}
 
 local function modules()
   local list = {}
@@ -101,6 +113,12 @@ end
 
 -- }========
 
+local function is_for_single(module, o)
+  local only = module.single_label
+  if type(only) == "function" then return only(o) end
+  return only
+end
+
 --- Makes the techniques that a training asks for.
 -- @tparam table run its `options`, `model` and `plan`
 -- @treturn {table,...}
@@ -109,8 +127,8 @@ function techniques.new(run)
   local list = {}
   for i, module in ipairs(modules()) do
     local made = module.new(run)
-    if made and module.single_label
-        and run.model.problem.name ~= problem.DEFAULT then
+    if made and is_for_single(module, run.options)
+        and not run.model.problem.is_single then
       error(("train: %s: only for %s, not %s"):format(NAMES[i],
         problem.DEFAULT, run.model.problem.name), 0)
     end
