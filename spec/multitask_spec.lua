@@ -54,6 +54,36 @@ describe("Several tasks over one encoder", function()
     return sums
   end
 
+  it("may be of different types of problems", function()
+    local stars, sets = {}, {}
+    for i, row in ipairs(reviews) do
+      stars[i] = { text = row.text, label = row.label == "positive" and 5 or 1 }
+      sets[i] = { text = row.text,
+        labels = row.text:find "film" and { "film" } or {} }
+    end
+    local tasks = multitask.new(dir .. "/encoder", {
+      stars = { problem_type = "regression", seed = 1, pooling = "mean" },
+      nouns = { problem_type = "multi_label_classification", seed = 2,
+        labels = { "film" }, pooling = "mean" },
+    })
+    local data = {
+      stars = { rows = part(stars, 1, 96), validation = part(stars, 97, 120) },
+      nouns = { rows = part(sets, 1, 96), validation = part(sets, 97, 120) },
+    }
+    local result = fit(tasks, { epochs = 6, learning_rate = 0.01 }, data)
+    local scores = result.history[6].validation
+    assert.is_nil(scores.macro_f1)
+    assert.is_number(scores.loss)
+    assert.is_number(scores.tasks.stars.mse)
+    assert.is_true(evaluate(tasks.models.stars, data.stars.validation).r2
+      > 0.8)
+    assert.is_true(evaluate(tasks.models.nouns, data.nouns.validation)
+      .macro_f1 > 0.9)
+    assert.is_near(5, tasks.models.stars:predict(stars[2].text).value, 1)
+    assert.is_number(tasks.models.nouns.thresholds[1])
+    assert.has_error(function() fit(tasks, { rdrop_alpha = 1 }, data) end)
+  end)
+
   it("share what learns, and keep their heads", function()
     local tasks = new_tasks()
     local sentiment, noun = tasks.models.sentiment, tasks.models.noun

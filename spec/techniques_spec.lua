@@ -105,7 +105,7 @@ describe("Techniques of training", function()
 
     it("weighs rows as the loss does", function()
       local made = rdrop.new { options = { rdrop_alpha = 2 },
-        plan = { loss = { weight = { 1, 3 } }, classes = { 0, 1 } } }
+        plan = { loss = { weight = { 1, 3 } }, targets = { 0, 1 } } }
       local item = { rows = { 1, 2 } }
       made:rows(item)
       local logits = tensor.from { { 0, math.log(3) }, { 0, 0 }, { 0, 0 },

@@ -6,9 +6,10 @@ local arguments = require "lunula.cli.arguments"
 local checkpoint = require "lunula.checkpoint"
 local fetch = require "lunula.cli.fetch"
 local json = require "lunula.cli.json"
-local labels = require "lunula.labels"
 local output = require "lunula.cli.output"
+local problem = require "lunula.problem"
 local progress = require "lunula.progress"
+local rows = require "lunula.cli.rows"
 local settings = require "lunula.settings"
 local training = require "lunula.cli.training"
 
@@ -22,8 +23,9 @@ local BEFORE = {
   { name = "validation", value = "F",
     what = "labelled texts that choose the best epoch" },
   { name = "test", value = "F", what = "labelled texts to judge it by" },
-  { name = "text", value = "COL", what = "column or field of the text" },
-  { name = "label", value = "COL", what = "column or field of the label" },
+  rows.options[1], rows.options[2], rows.options[3], rows.options[4],
+  { name = "labels", type = "list", value = "L,L,...",
+    what = "all labels, the lowest first; those of the texts else" },
   { name = "output", value = "DIR", required = true,
     what = "where the model is saved" },
   training.recipe,
@@ -59,33 +61,45 @@ local train = {
   complete = training.add_recipe,
 }
 
+-- A classifier that is there goes on with its own problem.
+local function problem_of(values)
+  local folder = values.model
+  local is_there = files.stat(folder .. "/config.json") == "file"
+  if values.problem_type or not is_there then
+    return problem.of(values.problem_type, "train")
+  end
+  return problem.of_folder(checkpoint.read(folder))
+end
+
 -- What is wrong with any of them is better known before the training.
-local function read_sets(lunula, values)
-  local columns = { text = values.text, label = values.label }
-  local sets = {}
+local function read_sets(lunula, values, kind)
+  local columns, sets = rows.columns(values, kind), {}
   for _, name in ipairs { "train", "validation", "test" } do
     local file = values[name]
     if file then
       sets[name] = lunula.data.read(file, columns)
-      labels.check_rows(sets[name], file)
-      labels.check_seen(sets[name], sets.train, file)
+      kind.check_rows(sets[name], file)
+      kind.check_seen(sets[name], sets.train, file)
     end
   end
-  labels.check_two(sets.train, values.train)
+  kind.check_learnable(sets.train, values.train)
   return sets
 end
 
-local function epoch_line(entry, values)
+local function epoch_line(entry, values, kind)
   local epochs = values.max_steps and "" or "/" .. values.epochs
   local line = ("epoch %d%s  train loss %.4f"):format(entry.epoch, epochs,
     entry.train_loss)
   local validation = entry.validation
   if not validation then return line end
-  return ("%s  validation loss %.4f  accuracy %.4f  macro F1 %.4f"):format(
-    line, validation.loss, validation.accuracy, validation.macro_f1)
+  line = ("%s  validation loss %.4f"):format(line, validation.loss)
+  for _, score in ipairs(kind.shown) do
+    line = ("%s  %s %.4f"):format(line, score[2], validation[score[1]])
+  end
+  return line
 end
 
-local function options_of(values, validation, bar)
+local function options_of(values, validation, kind, bar)
   local _, options = settings.split(training.given(values))
   options.validation, options.checkpoint = validation, values.output
   options.checkpoint_every, options.resume = values.checkpoint_every,
@@ -93,7 +107,7 @@ local function options_of(values, validation, bar)
   options.on_step = function(info) bar:step(info) end
   options.on_epoch = function(entry)
     bar:clear()
-    output.line(epoch_line(entry, values))
+    output.line(epoch_line(entry, values, kind))
     output.flush()
   end
   return options
@@ -118,7 +132,7 @@ local function fit(lunula, model, sets, values)
   local bar, before = progress.new(), saved_model(values.output)
   system.catch_interrupt(true)
   local ok, result = pcall(bar.during, bar, lunula.train, model, sets.train,
-    options_of(values, sets.validation, bar))
+    options_of(values, sets.validation, model.problem, bar))
   system.catch_interrupt(false)
   if ok then return result end
   if result == "interrupted" then
@@ -191,14 +205,19 @@ function train.run(values)
   check_adapter(values)
   arguments.needs(values, "calibrate", "validation")
   local lunula = require "lunula"
-  local sets = read_sets(lunula, values)
+  local kind = problem_of(values)
+  if values.calibrate and not kind.is_single then
+    arguments.wrong("--calibrate: not for %s", kind.name)
+  end
+  local sets = read_sets(lunula, values, kind)
   json.check_place(values.json)
   check_folder(values, "output")
   check_folder(values, "adapter")
   if values.from_recipe then io.stderr:write(values.from_recipe, "\n") end
   if values.threads then lunula.threads(values.threads) end
+  values.problem_type = kind.name
   local model = settings.model(fetch.model(values.model), sets.train,
-    training.given(values))
+    training.given(values), values.labels)
   checkpoint.make_folders(values.output)
   local result = fit(lunula, model, sets, values)
   local calibration = calibrate(lunula, model, sets, values)

@@ -14,7 +14,7 @@ local labels = require "lunula.labels"
 local objective = require "lunula.train.objective"
 local tensor = require "lunula.tensor"
 
-local distillation = {}
+local distillation = { single_label = true }
 
 distillation.options = {
   { name = "distillation_weight", type = "number", least = 0, most = 1,
