@@ -102,6 +102,28 @@ describe("Several tasks over one encoder", function()
     assert.is_false(tasks.models.noun:is_training())
   end)
 
+  it("are learnt with techniques, to the same bits on any threads", function()
+    local threads, plain = core.threads(), new_tasks()
+    fit(plain)
+    for _, o in ipairs {
+      { mixup_alpha = 0.4, adversarial = "fgm", mixout = 0.3,
+        averaging = "ema", averaging_every = 1 },
+      { word_dropout = 0.3, word_swap = 0.1, rdrop_alpha = 1,
+        adversarial = "smart", gradient_accumulation_steps = 2 },
+    } do
+      local found = {}
+      for _, n in ipairs { 1, 2 } do
+        core.threads(n)
+        local tasks = new_tasks()
+        fit(tasks, o)
+        found[n] = bits(tasks)
+      end
+      core.threads(threads)
+      assert.are.same(found[1], found[2])
+      assert.are_not.same(bits(plain), found[1])
+    end
+  end)
+
   it("have the best mean of their scores", function()
     local tasks = new_tasks()
     local result = fit(tasks, { epochs = 6, metric = "loss" })

@@ -316,7 +316,7 @@ end
 local NOT_HERE = {
   validation = true, class_weights = true, checkpoint = true,
   checkpoint_every = true, resume = true, distillation_weight = true,
-  distillation_temperature = true, word_dropout = true, word_swap = true,
+  distillation_temperature = true,
 }
 
 -- Not sooner: techniques are read when a training is.

@@ -109,6 +109,10 @@ function Distillation:loss(item, loss, logits)
     + objective.mean(self.run, apart, item.rows) * w
 end
 
+function Distillation:identity()
+  return "the teacher's scores", self.scores:checksum()
+end
+
 --- Makes it, where it is asked for.
 -- @tparam table run
 -- @treturn ?table

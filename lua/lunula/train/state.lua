@@ -75,6 +75,12 @@ function state.identity(run)
   for name, value in pairs(run.options) do
     if not SILENT[name] then named[name] = plain(value) end
   end
+  for _, technique in ipairs(run.techniques) do
+    if technique.identity then
+      local name, value = technique:identity()
+      named[name] = value
+    end
+  end
   return named
 end
 

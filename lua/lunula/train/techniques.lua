@@ -34,6 +34,8 @@
 --                             the weights that the optimizer moved
 --     state(), load_state(t)  what a run that is resumed needs: a table of
 --                             tensors by name
+--     identity()              what else than options, texts and labels makes
+--                             two runs the same one: its name, and a string
 --     outcome()               what a run that has ended leaves beside the
 --                             model's weights, for load_state
 --
