@@ -4,11 +4,11 @@
 --   1. `first`      parameter := make(), recorded
 --   2. the encoder's forward and backward fill the parameter's gradient
 --   3. `gradients`  it goes back through what make() recorded, and is gone
---   4. `settle`     parameter := plain(): what is judged and saved
+--   4. `settle`     parameter := make() of what the optimizer has moved: what
+--                   is judged and saved
 --
--- An entry is a table with `parameter`, a leaf that wants a gradient; `make`,
--- a function that returns a tensor of its shape; and `plain`, another, where
--- what is judged differs from what learns.
+-- An entry is a table with `parameter`, a leaf that wants a gradient, and
+-- `make`, a function that returns a tensor of its shape.
 -- @module lunula.train.effective
 
 local grad = require "lunula.grad"
@@ -44,9 +44,7 @@ function Effective:gradients()
 end
 
 local function settle(entries)
-  for _, entry in ipairs(entries) do
-    entry.parameter:copy((entry.plain or entry.make)())
-  end
+  for _, entry in ipairs(entries) do entry.parameter:copy(entry.make()) end
 end
 
 --- After the optimizer's step: what is judged and saved.
