@@ -2,6 +2,7 @@ local classifier = require "lunula.classifier"
 local recipes = require "lunula.recipes"
 local tiny = require "spec.support.tiny"
 local train = require "lunula.train"
+local training = require "lunula.cli.training"
 
 local load_text = loadstring or load  -- luacheck: ignore
 
@@ -43,6 +44,15 @@ describe("Recipes", function()
       local options = recipes.with(name,
         { validation = validation, epochs = 1 })
       assert.is_true(#fit(options) > 0)
+    end
+  end)
+
+  it("can be given to the command line as a whole", function()
+    for _, name in ipairs(recipes.names()) do
+      for option, value in pairs(recipes[name]) do
+        training.check_name(option, name)
+        training.check_value(option, value, name)
+      end
     end
   end)
 

@@ -70,6 +70,18 @@ describe("Training", function()
     assert.are.equal("negative", model:predict("the film is awful.").label)
   end)
 
+  it("takes what is not given from a recipe", function()
+    local short = { recipe = "small-data", max_steps = 2, batch_size = 8 }
+    local result, model = fit(short), new_model()
+    assert.are.equal(2, #result.steps)
+    local rate = require "lunula.recipes"["small-data"].learning_rate
+    local told = train(model, rows, { recipe = "small-data", epochs = 1 })
+    assert.are.equal(4, #told.steps)  -- of 16, as the recipe says
+    assert.is_near(rate, told.steps[1].learning_rate, 1e-12)
+    assert.has_error(function() fit { recipe = "bset" } end, "recipes: no "
+      .. "recipe 'bset'; there are: default, small-data, few-shot, best")
+  end)
+
   it("tells what happened", function()
     local told, epochs = {}, {}
     local result = fit {

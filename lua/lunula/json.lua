@@ -273,6 +273,18 @@ function encode(out, value, indent, depth, float)
   else error("json: a " .. kind .. " has no place in JSON", 0) end
 end
 
+--- A copy in which what is no number in JSON is null: a loss may be NaN.
+-- @param value as for `json.encode`, but for its numbers
+-- @return the copy
+-- @usage json.encode(json.finite { loss = 0 / 0 })   --> {"loss":null}
+function json.finite(value)
+  if type(value) == "number" and value - value ~= 0 then return json.null end
+  if type(value) ~= "table" then return value end
+  local copy = {}
+  for key, item in pairs(value) do copy[key] = json.finite(item) end
+  return copy
+end
+
 --- A value as JSON on one line, keys sorted.
 -- A table with a first element is an array, any other an object (see
 -- `json.array`). Whole numbers are written as integers.

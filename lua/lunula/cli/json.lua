@@ -20,15 +20,6 @@ function cli_json.object(values, keys)
   return "{" .. table.concat(parts, ",") .. "}"
 end
 
--- a copy in which what is no number in JSON is null: a loss may be NaN
-local function finite(value)
-  if type(value) == "number" and value - value ~= 0 then return json.null end
-  if type(value) ~= "table" then return value end
-  local copy = {}
-  for key, item in pairs(value) do copy[key] = finite(item) end
-  return copy
-end
-
 --- Checks that figures can be written where they are to be: what can't is
 -- better known before the work than after.
 -- @tparam ?string path nil when there are to be none
@@ -48,7 +39,7 @@ end
 -- @tparam table figures
 -- @raise when the file can't be written
 function cli_json.write(path, figures)
-  files.write(path, { json.pretty(finite(figures)) })
+  files.write(path, { json.pretty(json.finite(figures)) })
 end
 
 return cli_json

@@ -141,6 +141,39 @@ function training.words(options)
   return arguments.words(training.options, options)
 end
 
+local function find(name)
+  for _, option in ipairs(training.options) do
+    if name_of(option) == name then return option end
+  end
+end
+
+--- Checks that an option can be given on the command line.
+-- @string name as Lua has it
+-- @string what where it stands, for the message
+-- @raise naming the closest one
+function training.check_name(name, what)
+  if find(name) then return end
+  error(("%s: unknown option '%s'; do you mean %s?"):format(what, name,
+    arguments.closest(name, training.names())), 0)
+end
+
+--- Checks that a value can be given to an option on the command line.
+-- @string name one that `check_name` knows
+-- @param value
+-- @string what where it stands, for the message
+-- @raise saying what it should be
+function training.check_value(name, value, what)
+  local option = find(name)
+  if option.type == "boolean" and type(value) ~= "boolean" then
+    error(("%s: %s: expected true or false, got %s"):format(what, name,
+      tostring(value)), 0)
+  end
+  local command = { name = "train", positional = {}, options = { option } }
+  local words = arguments.words(command.options, { [name] = value })
+  local ok, why = pcall(arguments.parse, command, { "train", words[1] })
+  if not ok then error(what .. ": " .. why.usage:gsub("^%-%-", ""), 0) end
+end
+
 --- Refuses options that mean nothing together.
 -- @tparam table values of a command's arguments
 -- @raise as `arguments.wrong`

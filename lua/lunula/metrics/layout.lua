@@ -35,8 +35,12 @@ local function cells_in_line(row, widths, n_left)
   return (table.concat(line, "  "):gsub("%s+$", ""))
 end
 
--- The first columns to the left, the others to the right.
-local function aligned(rows, n_left)
+--- Rows of cells in columns: the first ones to the left, the others to the
+-- right.
+-- @tparam {{string,...},...} rows
+-- @int n_left columns to the left
+-- @treturn string a line a row
+function layout.aligned(rows, n_left)
   local widths, lines = {}, {}
   for _, row in ipairs(rows) do
     for i, cell in ipairs(row) do
@@ -77,7 +81,7 @@ function layout.scores(report)
     rows[#rows + 1] = { "ECE", "", "", fraction(report.ece), n }
     rows[#rows + 1] = { "Brier score", "", "", fraction(report.brier), n }
   end
-  return aligned(rows, 1)
+  return layout.aligned(rows, 1)
 end
 
 --- What it is worth to answer only what is sure enough.
@@ -92,7 +96,7 @@ function layout.selective(report)
     rows[2][i + 1] = fraction(point.accuracy)
     rows[3][i + 1] = ("%.4f"):format(point.threshold)
   end
-  return aligned(rows, 1) .. "\n"
+  return layout.aligned(rows, 1) .. "\n"
 end
 
 local function matrix(report)
@@ -107,7 +111,7 @@ local function matrix(report)
     rows[i + 1] = row
   end
   return "confusion (rows: right label, columns: predicted)\n"
-    .. aligned(rows, 1)
+    .. layout.aligned(rows, 1)
 end
 
 local function widest_line(text)
@@ -146,7 +150,7 @@ local function most_frequent(report)
       shown(report.labels[pair.j]), count(pair.count) }
   end
   return ("most frequent confusions (%d of %d)\n"):format(#rows - 1, #found)
-    .. aligned(rows, 2)
+    .. layout.aligned(rows, 2)
 end
 
 --- The confusion matrix, or where it is too wide its largest numbers off the

@@ -70,15 +70,16 @@ function Augment:first(run)
 end
 
 function Augment:batch(item)
+  local model, rows = self.run.model, self.run.plan.rows
   local texts, text_pairs = {}, {}
   for i, number in ipairs(item.rows) do
-    local row, rng = self.texts[number], core.rng(self.seed, number)
+    local row, rng = rows[number], core.rng(self.seed, number)
     texts[i] = augment.text(row.text, self.drop, self.swap, rng)
     text_pairs[i] = row.text_pair
       and augment.text(row.text_pair, self.drop, self.swap, rng)
   end
-  item.batch = self.model.tokenizer:encode(texts, {
-    max_length = self.model.max_length,
+  item.batch = model.tokenizer:encode(texts, {
+    max_length = model.max_length,
     text_pairs = #text_pairs > 0 and text_pairs or nil,
   })
   item.tokens = #item.batch.ids
@@ -90,8 +91,8 @@ end
 function augment.new(run)
   local o = run.options
   if o.word_dropout == 0 and o.word_swap == 0 then return nil end
-  return setmetatable({ model = run.model, texts = run.plan.rows,
-    drop = o.word_dropout, swap = o.word_swap }, Augment)
+  return setmetatable({ run = run, drop = o.word_dropout,
+    swap = o.word_swap }, Augment)
 end
 
 return augment

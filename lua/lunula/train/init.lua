@@ -13,6 +13,7 @@ local evaluate = require "lunula.evaluate"
 local learners = require "lunula.train.learners"
 local options = require "lunula.options"
 local plan = require "lunula.train.plan"
+local recipes = require "lunula.recipes"
 local state = require "lunula.train.state"
 local techniques = require "lunula.train.techniques"
 
@@ -22,7 +23,8 @@ local none = options.none
 
 --- The options with their defaults, as for `options.check`.
 train.options = {
-  epochs = 3, max_steps = none, batch_size = none, batch_tokens = none,
+  recipe = none, epochs = 3, max_steps = none,
+  batch_size = none, batch_tokens = none,
   group_by_length = false, gradient_accumulation_steps = 1,
   learning_rate = 5e-5, max_length = none,
   warmup_ratio = 0.1, schedule = "linear", weight_decay = 0.01,
@@ -294,6 +296,8 @@ end
 -- @tparam classifier model trained in place
 -- @tparam {table,...} rows as from `data.read`, of two labels at least
 -- @tparam[opt] table given
+-- @string[opt] given.recipe name of a bundle of options (`lunula.recipes`),
+--   for those that are not given
 -- @int[opt=3] given.epochs passes over the rows
 -- @int[opt] given.max_steps steps in all, however many epochs that makes
 -- @int[opt=32] given.batch_size rows of a batch; the last of an epoch may be
@@ -356,6 +360,10 @@ end
 --   { validation = parts.validation, epochs = 3, patience = 2 })
 local function train_classifier(_, model, rows, given)
   local o = options.check(given, train.options, "train")
+  if o.recipe then
+    o = options.check(recipes.resolve(o.recipe, given), train.options,
+      "train")
+  end
   check.classifier(model, "train")
   plan.check(o)
   return train.fit(train.start(model, o, plan.make(model, rows, o)))

@@ -129,7 +129,9 @@ end
 
 local function pairs_of(list)
   local rows = {}
-  for i, pair in ipairs(list) do rows[i] = { text = pair[1], label = pair[2] } end
+  for i, pair in ipairs(list) do
+    rows[i] = { text = pair[1], label = pair[2] }
+  end
   return rows
 end
 
