@@ -215,6 +215,22 @@ describe("Several tasks over one encoder", function()
     tasks.models.noun:save_adapter(dir .. "/adapter")
   end)
 
+  it("learn together with what asks for the model of a step", function()
+    local all = {}
+    for n = 1, 2 do
+      local tasks = new_tasks()
+      fit(tasks, { adversarial = n == 1 and "fgm" or "smart", mixup_alpha = 0.4,
+        averaging = "ema", averaging_every = 2, mixout = 0.2, focal_gamma = 1,
+        epochs = 8, learning_rate = 1e-2 })
+      for name, model in pairs(tasks.models) do
+        all[n .. name] = evaluate(model, DATA[name].validation).accuracy
+      end
+    end
+    for key, accuracy in pairs(all) do
+      assert.is_true(accuracy > 0.7, key .. " " .. accuracy)
+    end
+  end)
+
   it("are saved as folders of their own", function()
     local tasks = new_tasks()
     fit(tasks, { epochs = 1 })

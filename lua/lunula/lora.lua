@@ -78,7 +78,7 @@ end
 -- @tparam table part one of its parts
 -- @treturn tensor recorded
 function lora.merged(adapter, part)
-  return part.base + part.b:matmul(part.a) * adapter.scale
+  return part.base + (part.b * adapter.scale):matmul(part.a)
 end
 
 local function merge(adapter)
