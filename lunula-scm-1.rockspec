@@ -211,6 +211,7 @@ build = {
     ["lunula.options"] = "lua/lunula/options.lua",
     ["lunula.predictions"] = "lua/lunula/predictions.lua",
     ["lunula.problem"] = "lua/lunula/problem/init.lua",
+    ["lunula.problem.folder"] = "lua/lunula/problem/folder.lua",
     ["lunula.problem.head"] = "lua/lunula/problem/head.lua",
     ["lunula.problem.multi_label"] = "lua/lunula/problem/multi_label.lua",
     ["lunula.problem.names"] = "lua/lunula/problem/names.lua",

@@ -13,7 +13,7 @@ local explain = require "lunula.explain"
 local grad = require "lunula.grad"
 local hub = require "lunula.hub"
 local job = require "lunula.job"
-local label_lists = require "lunula.labels"
+local folder = require "lunula.problem.folder"
 local heads = require "lunula.problem.head"
 local lora = require "lunula.lora"
 local nn = require "lunula.nn"
@@ -29,7 +29,7 @@ local none = options.none
 local KNOWN = {
   labels = none, pooling = none, dropout = none, max_length = none, seed = 0,
   precision = none, queue_capacity = 64, problem_type = none,
-  attention = none, adapter_size = none,
+  attention = none, adapter_size = none, new_head = false,
 }
 
 -- tokens read of a text where neither the caller nor the folder says: enough
@@ -45,63 +45,6 @@ local DROPOUT_PURPOSE = 2000000
 local function fail(message, ...)
   error(message:format(...), 0)
 end
-
--- {======== labels ========
-
--- transformers' names for labels that nobody named
-local function is_unnamed(list)
-  for i, label in ipairs(list) do
-    if label ~= "LABEL_" .. i - 1 then return false end
-  end
-  return true
-end
-
-local function has_all(list, wanted)
-  local known = {}
-  for _, label in ipairs(list) do known[label] = true end
-  for _, label in ipairs(wanted) do
-    if not known[label] then return false end
-  end
-  return true
-end
-
--- whether those of one list come in the order of another, which has them all
-local function in_order(list, some)
-  local at = 0
-  for _, label in ipairs(list) do
-    if label == some[at + 1] then at = at + 1 end
-  end
-  return at == #some
-end
-
-local function counted(list)
-  if #list == 0 then return "a number" end
-  return ("%d labels (%s)"):format(#list, label_lists.listed(list))
-end
-
--- The labels of the classes: those of the saved head, which given ones may
--- only name. Given ones may be fewer: rows to go on with need not have all.
-local function agree(saved, given, dir)
-  if not saved and not given then
-    fail("%s: an encoder, not a classifier; train one with lunula train, or "
-      .. "in Lua name the labels that it is to have, { labels = {...} }", dir)
-  elseif not given or not saved then
-    return saved or given
-  elseif is_unnamed(saved) and #saved == #given then
-    return given
-  elseif not has_all(saved, given) then
-    fail("classifier: %s has %s, not %s", dir, counted(saved), counted(given))
-  end
-  return saved
-end
-
-local function copied(list)
-  local copy = {}
-  for i, value in ipairs(list) do copy[i] = value end
-  return copy
-end
-
--- }========
 
 -- {======== making ========
 
@@ -210,23 +153,6 @@ local function config_of_folder(saved)
   return config
 end
 
--- The labels, and what else a model of this type has of its folder.
-local function labels_of(saved, kind, given)
-  if given then kind.check_labels(given, "classifier") end
-  local of_head, more
-  if saved.tensors["classifier.weight"] then
-    of_head, more = kind.read_config(saved.config, saved.dir .. "/config.json")
-  else
-    of_head = kind.fixed_labels
-  end
-  local list = copied(agree(of_head, given, saved.dir))
-  if kind.shares_weights and given and not in_order(list, given) then
-    fail("classifier: %s has its labels in the order %s", saved.dir,
-      label_lists.listed(list))
-  end
-  return list, more or {}
-end
-
 --- Makes a classifier of a folder: with the head that it holds, or with a new
 -- one on a pretrained encoder.
 -- A new head (and pooler, where the folder has none) starts at random:
@@ -252,6 +178,9 @@ end
 --   was trained with when not given, else 128, or all that the encoder has
 --   positions for where they are fewer
 -- @int[opt=0] given.seed of a new head
+-- @bool[opt=false] given.new_head leaves out the head that the folder holds,
+--   for what was learnt of one task to be of use for another (Phang et al.
+--   2018, https://arxiv.org/abs/1811.01088)
 -- @string[opt] given.precision of answers (`predict`, `evaluate`): "fp32",
 --   "bf16" or "int8"; "fp32" when not given, "int8" for a folder that was
 --   quantized. Training has one of its own
@@ -285,8 +214,10 @@ function Classifier.from(saved, given)
   local o = options.check(given, KNOWN, "classifier")
   saved = encoder.changed(saved, { attention = o.attention,
     adapter_size = o.adapter_size, seed = o.seed })
+  check.boolean(o.new_head, "classifier: new_head")
+  if o.new_head then saved = folder.without_head(saved) end
   local kind = problem.of_folder(saved, o.problem_type)
-  local labels, more = labels_of(saved, kind, o.labels)
+  local labels, more = folder.labels(saved, kind, o.labels)
   local self = setmetatable({
     saved = saved, given = o, config = config_of_folder(saved),
     tokenizer = tokenizer.from(saved), base = saved.dir,
@@ -610,7 +541,8 @@ Classifier.save_adapter = lora.save
 --- One line: its labels, its encoder, how much of a text it reads.
 function Classifier:__tostring()
   return ("classifier (%s; %s; %d tokens of a text)"):format(
-    counted(self.labels), encoder.described(self.config), self.max_length)
+    folder.counted(self.labels), encoder.described(self.config),
+    self.max_length)
 end
 
 --- The names of the options that a classifier takes, each with its default.
