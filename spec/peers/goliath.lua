@@ -64,7 +64,9 @@ local function train(set, rows, candidate, dir)
   if candidate.teachers then
     learnt = taught(learnt, candidate.teachers, dir)
   end
-  local model = settings.model(MODEL, rows.train, options)
+  local start = candidate.from and RUNS .. "/" .. candidate.from or MODEL
+  options.new_head = candidate.from ~= nil
+  local model = settings.model(start, rows.train, options)
   local of_training = select(2, settings.split(options))
   of_training.validation, of_training.metric = rows.validation, set.metric
   of_training.checkpoint, of_training.resume = folder, true
