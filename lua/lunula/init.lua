@@ -9,11 +9,11 @@
 --    lunula.train(model, parts.train, { validation = parts.validation })
 --    print(lunula.evaluate(model, parts.test))
 --
--- Its fields are modules, each loaded when it is first used: `baseline`,
--- `batches`, `checkpoint`, `classifier`, `core`, `data`, `embedder`,
--- `encoder`, `evaluate`, `explain`, `hub`, `metrics`, `nn`, `optim`,
--- `progress`, `quantize`, `schedule`, `search`, `split`, `tensor`,
--- `tokenizer`, `train`, `windows`.
+-- Its fields are modules, each loaded when it is first used: `active`,
+-- `baseline`, `batches`, `checkpoint`, `classifier`, `core`, `data`,
+-- `embedder`, `encoder`, `evaluate`, `explain`, `few_shot`, `hub`, `metrics`,
+-- `nn`, `optim`, `progress`, `quantize`, `schedule`, `search`, `split`,
+-- `tensor`, `tokenizer`, `train`, `windows`.
 -- @module lunula
 
 local lunula = {}
@@ -22,10 +22,10 @@ local lunula = {}
 lunula.version = "0.1.0"
 
 local FIELDS = {
-  "baseline", "batches", "checkpoint", "classifier", "core", "data",
-  "embedder", "encoder", "evaluate", "explain", "hub", "metrics", "nn",
-  "optim", "progress", "quantize", "schedule", "search", "split", "tensor",
-  "tokenizer", "train", "windows",
+  "active", "baseline", "batches", "checkpoint", "classifier", "core", "data",
+  "embedder", "encoder", "evaluate", "explain", "few_shot", "hub", "metrics",
+  "nn", "optim", "progress", "quantize", "schedule", "search", "split",
+  "tensor", "tokenizer", "train", "windows",
 }
 
 local MODULE = {}
