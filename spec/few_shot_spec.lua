@@ -97,6 +97,33 @@ describe("The batches of few_shot", function()
   end)
 end)
 
+describe("The contrastive loss of few_shot", function()
+  local VECTORS = tensor.from { { 1, 0 }, { 0.6, 0.8 }, { 0, 1 }, { -1, 0 } }
+
+  it("is that of its paper", function()
+    local classes, cosines = { 0, 0, 1, 0 }, VECTORS:matmul(
+      VECTORS:transpose(1, 2)):totable()
+    local sum, anchors = 0, { 1, 2, 4 }
+    for _, i in ipairs(anchors) do
+      local all = 0
+      for a = 1, 4 do
+        if a ~= i then all = all + math.exp(cosines[i][a] / 0.5) end
+      end
+      for _, p in ipairs(anchors) do
+        if p ~= i then
+          sum = sum - math.log(math.exp(cosines[i][p] / 0.5) / all) / 2
+        end
+      end
+    end
+    assert.is_true(math.abs(sum / 3
+      - pairs_of.loss(VECTORS, classes, 0.5):item()) < 1e-5)
+  end)
+
+  it("is 0 where there is no pair of one class", function()
+    assert.are.equal(0, pairs_of.loss(VECTORS, { 0, 1, 2, 3 }, 0.1):item())
+  end)
+end)
+
 describe("A classifier of few examples", function()
   local dir, examples, tests, model, result
 

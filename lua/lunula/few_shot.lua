@@ -4,8 +4,9 @@
 -- Without Prompts", https://arxiv.org/abs/2209.11055): the encoder learns to
 -- put texts of one label close together and others apart, then a logistic
 -- regression is fitted on its vectors, exactly. SetFit encodes both texts of
--- each pair; here a text is encoded once a step and all pairs of the batch are
--- learnt from, which is the same lesson for a fraction of the work.
+-- each pair and learns from so many pairs; here a text is encoded once a step,
+-- and all pairs of the batch are learnt from at once, by the supervised
+-- contrastive loss (Khosla et al. 2020, https://arxiv.org/abs/2004.11362).
 -- @module lunula.few_shot
 
 local check = require "lunula.check"
@@ -23,10 +24,10 @@ local schedule = require "lunula.schedule"
 
 local none = options.none
 local KNOWN = {
-  labels = none, epochs = 10, batch_size = 64, learning_rate = 2e-5,
-  warmup_ratio = 0.1, weight_decay = 0.01, max_grad_norm = 1.0,
-  dropout = none, max_length = none, l2 = 1, seed = 0, precision = none,
-  loss = "cosine", temperature = 0.1, on_step = none,
+  labels = none, epochs = 5, batch_size = 128, learning_rate = 2e-4,
+  warmup_ratio = 0, weight_decay = 0.01, max_grad_norm = 1.0,
+  dropout = none, max_length = none, l2 = 0.1, seed = 0, precision = none,
+  temperature = 0.1, on_step = none,
 }
 
 local PRECISIONS = { fp32 = true, bf16 = true }
@@ -42,7 +43,6 @@ local CHECKS = {
   { "l2", "number", { above = 0 } },
   { "seed", "integer" },
   { "precision", "choice", PRECISIONS },
-  { "loss", "choice", pairs_of.losses },
   { "temperature", "number", { above = 0 } },
   { "on_step", "func" },
 }
@@ -73,8 +73,8 @@ local function step(run, rows)
   local o = run.options
   local vectors = nn.normalize(
     run.model.encoder:pooled((run.tokens:batch(rows)), "mean"))
-  local loss = pairs_of.losses[o.loss](vectors,
-    sampler.pick(run.classes, rows), o.temperature)
+  local loss = pairs_of.loss(vectors, sampler.pick(run.classes, rows),
+    o.temperature)
   loss:backward()
   run.optimizer:clip(o.max_grad_norm)
   run.optimizer:step()
@@ -175,17 +175,19 @@ end
 -- @tparam[opt] table given
 -- @tparam[opt] {string,...} given.labels in the order of the classes; those of
 --   the rows when not given
--- @int[opt=10] given.epochs passes over the texts; 0 fits a head on the
+-- @int[opt=5] given.epochs passes over the texts; 0 fits a head on the
 --   encoder as it is
--- @int[opt=64] given.batch_size about so many texts a step, those of a label
---   in fours; all where they are fewer
--- @number[opt=2e-5] given.learning_rate its peak
--- @number[opt=0.1] given.warmup_ratio share of the steps in which it rises
+-- @int[opt=128] given.batch_size about so many texts a step, those of a label
+--   in pairs; all where they are fewer
+-- @number[opt=2e-4] given.learning_rate its peak
+-- @number[opt=0] given.warmup_ratio share of the steps in which it rises
 -- @number[opt=0.01] given.weight_decay of all but biases and LayerNorm
+-- @number[opt=0.1] given.temperature of the contrastive loss
 -- @number[opt=1.0] given.max_grad_norm of all gradients; math.huge: no limit
 -- @number[opt] given.dropout of hidden states and attention; the folder's
 -- @int[opt] given.max_length most tokens of a text, as for `classifier`
--- @number[opt=1] given.l2 penalty of the head's weights: scikit-learn's 1 / C
+-- @number[opt=0.1] given.l2 penalty of the head's weights: scikit-learn's
+--   1 / C
 -- @int[opt=0] given.seed of order and dropout
 -- @string[opt] given.precision of the products while it learns: "bf16", "fp32"
 -- @func[opt] given.on_step called with `{ step, loss, learning_rate }` and the

@@ -11,7 +11,7 @@ local tensor = require "lunula.tensor"
 
 local pairs_of = {}
 
-local GROUP = 4       -- rows of a class that come together
+local GROUP = 2       -- rows of a class that come together, at least
 local FAR = -1e9      -- a logit that softmax makes 0 of
 
 -- {======== batches ========
@@ -40,7 +40,7 @@ local function add_groups(rows, rng, groups)
   end
 end
 
---- The batches of one epoch: every row once, those of a class in fours.
+--- The batches of one epoch: every row once, those of a class in pairs.
 -- @tparam {int,...} classes of the rows
 -- @tparam table o `batch_size`, about so many rows; `seed`, `epoch`
 -- @treturn {{int,...},...} row numbers of each batch
@@ -63,51 +63,16 @@ end
 
 -- }========
 
--- {======== losses ========
+-- {======== the loss ========
 
--- For each ordered pair of different rows, whether their classes are one:
--- a matrix of `same` and `other`, and 0 for a row and itself.
-local function matrix(classes, same, other)
-  local rows = {}
-  for i, a in ipairs(classes) do
-    rows[i] = {}
-    for j, b in ipairs(classes) do
-      rows[i][j] = i == j and 0 or (a == b and same or other)
-    end
-  end
-  return tensor.from(rows)
-end
-
-local function count_same(classes)
-  local n = 0
-  for i, a in ipairs(classes) do
-    for j, b in ipairs(classes) do
-      if i ~= j and a == b then n = n + 1 end
-    end
-  end
-  return n
-end
-
--- The mean squared error of cosines that are to be 1 and 0, where pairs of one
--- class count as much in all as the others do.
-local function cosine(vectors, classes)
-  local same = count_same(classes)
-  local other = #classes * (#classes - 1) - same
-  local weight = matrix(classes, same > 0 and 0.5 / same or 0,
-    other > 0 and 0.5 / other or 0)
-  local wrong = vectors:matmul(vectors:transpose(1, 2))
-    - matrix(classes, 1, 0)
-  return (wrong * wrong * weight):sum()
-end
-
--- 1 over the number of its class's others, in the row of each that has some.
+-- Each row's share in its mean: 1 over the number of its class's others, for
+-- each of them; 0 for the row itself and other classes.
 local function shares(classes)
-  local count, anchors = {}, 0
+  local count, anchors, rows = {}, 0, {}
   for _, class in ipairs(classes) do count[class] = (count[class] or 0) + 1 end
   for _, class in ipairs(classes) do
     if count[class] > 1 then anchors = anchors + 1 end
   end
-  local rows = {}
   for i, a in ipairs(classes) do
     rows[i] = {}
     for j, b in ipairs(classes) do
@@ -126,13 +91,20 @@ local function diagonal(n, value)
   return tensor.from(rows)
 end
 
-local function supervised(vectors, classes, temperature)
+--- How far vectors of one class are from each other, beside the others: the
+-- supervised contrastive loss (Khosla et al. 2020, "Supervised Contrastive
+-- Learning", equation 2). Of every vector, the others compete by their cosine
+-- with it; those of its class should win.
+-- @tparam tensor vectors float32 [n, width], of length 1
+-- @tparam {int,...} classes of each
+-- @number temperature above 0: the cosines are divided by it
+-- @treturn tensor one number; 0 where no two rows have one class
+-- @usage local loss = pairs_of.loss(nn.normalize(x), { 0, 0, 1, 1 }, 0.1)
+function pairs_of.loss(vectors, classes, temperature)
   local logits = vectors:matmul(vectors:transpose(1, 2)) / temperature
     + diagonal(#classes, FAR)
   return -(logits:log_softmax(2) * shares(classes)):sum()
 end
-
-pairs_of.losses = { cosine = cosine, supervised = supervised }
 
 -- }========
 
