@@ -9,6 +9,7 @@
 --   peer_seeds=1-10         those that SetFit learns from too
 --   iterations=             of SetFit, 20 in its paper; its package's own
 --                           default when not given
+--   precision=fp32          of lunula's training, or bf16
 --   threads=                of both
 --   folder=                 where the examples are left; a temporary one
 --
@@ -30,7 +31,7 @@ end
 
 local function options_of(words)
   local o = { text = "text", label = "label", shots = "8", seeds = "1-10",
-    threads = tostring(core.threads()) }
+    precision = "fp32", threads = tostring(core.threads()) }
   for i = 4, #words do
     local key, value = words[i]:match "^([%w_]+)=(.*)$"
     o[key or error("what is " .. words[i] .. "?", 0)] = value
@@ -50,8 +51,9 @@ local function draw(rows, shots, seed)
   return drawn
 end
 
-local function ours(model, examples, test, seed)
-  local made, result = few_shot(model, examples, { seed = seed })
+local function ours(model, examples, test, seed, precision)
+  local made, result = few_shot(model, examples,
+    { seed = seed, precision = precision })
   return { evaluate(made, test).accuracy, result.train_seconds,
     result.processor_seconds }
 end
@@ -107,7 +109,7 @@ local function main(model, train, test, o)
     local path = ("%s/examples-%d.csv"):format(folder, seed)
     local examples = draw(rows, tonumber(o.shots), seed)
     peers.write(path, { "text", "label" }, examples)
-    a[#a + 1] = ours(model, examples, tests, seed)
+    a[#a + 1] = ours(model, examples, tests, seed, o.precision)
     tell("lunula", seed, a[#a])
     if seed >= from and seed <= to and peers.has { "setfit" } then
       b[#b + 1] = theirs(model, path, folder .. "/test.csv", o)
