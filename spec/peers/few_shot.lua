@@ -10,6 +10,7 @@
 --   iterations=             of SetFit, 20 in its paper; its package's own
 --                           default when not given
 --   precision=fp32          of lunula's training, or bf16
+--   epochs=                 of lunula's, 0 for a head on the encoder as it is
 --   threads=                of both
 --   folder=                 where the examples are left; a temporary one
 --
@@ -51,9 +52,9 @@ local function draw(rows, shots, seed)
   return drawn
 end
 
-local function ours(model, examples, test, seed, precision)
-  local made, result = few_shot(model, examples,
-    { seed = seed, precision = precision })
+local function ours(model, examples, test, seed, o)
+  local made, result = few_shot(model, examples, { seed = seed,
+    precision = o.precision, epochs = tonumber(o.epochs) })
   return { evaluate(made, test).accuracy, result.train_seconds,
     result.processor_seconds }
 end
@@ -109,7 +110,7 @@ local function main(model, train, test, o)
     local path = ("%s/examples-%d.csv"):format(folder, seed)
     local examples = draw(rows, tonumber(o.shots), seed)
     peers.write(path, { "text", "label" }, examples)
-    a[#a + 1] = ours(model, examples, tests, seed, o.precision)
+    a[#a + 1] = ours(model, examples, tests, seed, o)
     tell("lunula", seed, a[#a])
     if seed >= from and seed <= to and peers.has { "setfit" } then
       b[#b + 1] = theirs(model, path, folder .. "/test.csv", o)
