@@ -96,6 +96,14 @@ local function learn(run)
   end
 end
 
+-- Calls f, and counts the time that it takes as the training's.
+local function timed(run, f)
+  local begun, used = core.system.monotonic(), os.clock()
+  f(run)
+  run.seconds = run.seconds + core.system.monotonic() - begun
+  run.used = run.used + os.clock() - used
+end
+
 -- Gradients and moments are large, and of no use after the last step.
 local function free_memory(run)
   for _, parameter in ipairs(run.model:parameters()) do
@@ -110,7 +118,7 @@ local function fit_encoder(run)
   local model, precision = run.model, run.model.encoder.precision
   model:seed(run.options.seed):train(true)
   model.encoder:set_precision(run.options.precision or precision)
-  local ok, why = pcall(learn, run)
+  local ok, why = pcall(timed, run, learn)
   model:train(false)
   model.encoder:set_precision(precision)
   free_memory(run)
@@ -142,17 +150,6 @@ end
 
 -- }========
 
-local function timed(run, f)
-  local begun, used = core.system.monotonic(), os.clock()
-  f(run)
-  return core.system.monotonic() - begun, os.clock() - used
-end
-
-local function fit(run)
-  if run.options.epochs > 0 then fit_encoder(run) end
-  fit_head(run)
-end
-
 local function start(name_or_dir, rows, o)
   labels.check_rows(rows, "few_shot")
   labels.check_two(rows, "few_shot")
@@ -160,7 +157,7 @@ local function start(name_or_dir, rows, o)
     labels = o.labels or labels.of(rows), pooling = "mean",
     dropout = o.dropout, max_length = o.max_length, seed = o.seed })
   return {
-    model = model, options = o, steps = {},
+    model = model, options = o, steps = {}, seconds = 0, used = 0,
     classes = labels.classes(rows, model.labels, "few_shot"),
     tokens = encoded.new(model.tokenizer, rows, model.max_length, "few_shot"),
   }
@@ -194,7 +191,7 @@ end
 --   number of steps
 -- @treturn classifier that pools the mean
 -- @treturn table `steps`, a list of `{ step, loss, learning_rate }`;
---   `train_seconds` and `processor_seconds` of both fits
+--   `train_seconds` and `processor_seconds` of all steps and the head
 -- @raise on rows without text or label, or of one label; on options out of
 --   range; "interrupted" after Ctrl-C, where the program catches it
 -- @usage local model = lunula.few_shot("all-MiniLM-L6-v2", rows)
@@ -203,7 +200,8 @@ return function(name_or_dir, rows, given)
   local o = options.check(given, KNOWN, "few_shot")
   check_options(o)
   local run = start(name_or_dir, rows, o)
-  local seconds, used = timed(run, fit)
-  return run.model, { steps = run.steps, train_seconds = seconds,
-    processor_seconds = used }
+  if o.epochs > 0 then fit_encoder(run) end
+  timed(run, fit_head)
+  return run.model, { steps = run.steps, train_seconds = run.seconds,
+    processor_seconds = run.used }
 end
