@@ -334,13 +334,13 @@ describe("data.read of other labels", function()
   end)
 
   it("takes several of an array in JSON, where they are asked for", function()
-    local lines = '{"text":"a","label":["x",1]}\n{"text":"b","label":[]}\n'
+    local objects = '{"text":"a","label":["x",1]}\n{"text":"b","label":[]}\n'
       .. '{"text":"c","label":"x,y"}\n'
     assert.are.same({ { text = "a", labels = { "x", "1" } },
       { text = "b", labels = {} }, { text = "c", labels = { "x", "y" } } },
-      read(lines, ".jsonl", { label_separator = "," }))
+      read(objects, ".jsonl", { label_separator = "," }))
     fails("reviews.jsonl:1: 'label': expected a string, got an object or "
-      .. "array", lines, ".jsonl")
+      .. "array", objects, ".jsonl")
     for _, wrong in ipairs { '{"a":1}', '["x",null]', '["x",["y"]]', "null" } do
       assert.is_false(pcall(read, '{"text":"a","label":' .. wrong .. "}\n",
         ".jsonl", { label_separator = "," }))
