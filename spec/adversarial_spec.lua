@@ -17,7 +17,7 @@ local function run_of(kind, given)
     model = model, step = 1, techniques = {},
     options = { adversarial = kind, adversarial_epsilon = EPSILON,
       adversarial_weight = 0.5, seed = 2 },
-    plan = { loss = { weight = { 1, 2 } }, classes = { 0, 1, 0, 1 } },
+    plan = { loss = { weight = { 1, 2 } }, targets = { 0, 1, 0, 1 } },
   }
   local texts = {}
   for i = 1, 4 do texts[i] = fits.rows[i].text end

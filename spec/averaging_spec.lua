@@ -95,6 +95,24 @@ describe("Averaging weights", function()
     end
   end)
 
+  it("is of what learns, and leaves all else alone", function()
+    local before = weights(fits.new_model())
+    local o = { epochs = 2, averaging = "uniform", averaging_every = 1,
+      tune = "bias" }
+    local _, model = fit(o)
+    local after = weights(model)
+    o.averaging = nil
+    local plain = weights(select(2, fit(o)))
+    for name, values in pairs(before) do
+      local learns = name:find "bias$" or name:find "^classifier"
+      if learns then
+        assert.are_not.same(plain[name], after[name])
+      else
+        assert.are.same(values, after[name])
+      end
+    end
+  end)
+
   it("is what is judged, and stays", function()
     local o = { epochs = 3, averaging = "ema", validation = fits.rows,
       averaging_every = 1, keep_best = false }
@@ -139,7 +157,8 @@ describe("Averaging weights", function()
 
   it("goes on from its state", function()
     local function made_of(model)
-      return averaging.new { model = model, plan = { steps = 3 }, options = {
+      return averaging.new { learners = model:parameters(),
+        plan = { steps = 3 }, options = {
         averaging = "uniform", averaging_every = 1, averaging_start = 0 } }
     end
     local model = fits.new_model()

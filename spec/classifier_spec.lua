@@ -33,6 +33,29 @@ describe("A classifier", function()
     assert.is_true(answer.score >= 0.5)
   end)
 
+  it("takes a new head on the encoder of one that learnt another task",
+    function()
+      local folder = saved(model, "learnt")
+      local other = classifier(folder, { new_head = true, seed = 5,
+        labels = { "a", "b", "c" }, problem_type = "multi_label_classification"
+      })
+      assert.are.same({ "a", "b", "c" }, other.labels)
+      for i, p in ipairs(model.encoder:parameters()) do
+        assert.are.equal(p.tensor:checksum(),
+          other.encoder:parameters()[i].tensor:checksum())
+      end
+      local fresh = classifier(encoder_dir, { seed = 5,
+        labels = { "a", "b", "c" }, problem_type = "multi_label_classification"
+      })
+      assert.are.equal(fresh.head.weight:checksum(),
+        other.head.weight:checksum())
+      assert.has_error(function() classifier(folder, { new_head = true }) end,
+        folder .. ": an encoder, not a classifier; train one with lunula "
+        .. "train, or in Lua name the labels that it is to have, { labels = "
+        .. "{...} }")
+      assert.are.equal(2, #classifier(folder).labels)
+    end)
+
   it("is shown in a line", function()
     assert.are.equal("classifier (2 labels (negative, positive); encoder (2 "
       .. "layers of 16); 128 tokens of a text)", tostring(model))

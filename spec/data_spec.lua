@@ -1,4 +1,6 @@
+local csv = require "lunula.data.csv"
 local data = require "lunula.data"
+local lines = require "lunula.data.lines"
 
 local paths = {}
 
@@ -54,6 +56,21 @@ local function remove_files()
   for i = 1, #paths do os.remove(paths[i]) end
   paths = {}
 end
+
+describe("csv.line", function()
+  it("writes what csv.record reads back", function()
+    local records = { { "a" }, { "" }, { "", "b, c" },
+      { '5" pipe', "two\nlines", "a\rb" }, { "é", " spaced " } }
+    local text = {}
+    for i, fields in ipairs(records) do text[i] = csv.line(fields) .. "\n" end
+    assert.are.equal('"5"" pipe","two\nlines","a\rb"\n', text[4])
+    local file = assert(io.open(file_of(table.concat(text))))
+    local input, back = lines.of(file, "x.csv"), {}
+    for fields in csv.record, input do back[#back + 1] = fields end
+    file:close()
+    assert.are.same(records, back)
+  end)
+end)
 
 describe("data.read of CSV", function()
   after_each(remove_files)
@@ -304,6 +321,69 @@ describe("data.read of JSONL", function()
   end)
 end)
 
+describe("data.read of other labels", function()
+  after_each(remove_files)
+
+  it("takes several of a column, with what stands between them", function()
+    assert.are.same({ { text = "a", labels = { "joy", "rage" } },
+      { text = "b", labels = {} }, { text = "c", labels = { "joy" } } },
+      read('text,label\na,"joy, rage"\nb,\nc,joy\n', ".csv",
+        { label_separator = "," }))
+    assert.are.same({ { text = "a", labels = { "x.y", "z" } } },
+      read("text\tlabel\na\tx.y || z\n", ".tsv", { label_separator = "||" }))
+  end)
+
+  it("takes several of an array in JSON, where they are asked for", function()
+    local objects = '{"text":"a","label":["x",1]}\n{"text":"b","label":[]}\n'
+      .. '{"text":"c","label":"x,y"}\n'
+    assert.are.same({ { text = "a", labels = { "x", "1" } },
+      { text = "b", labels = {} }, { text = "c", labels = { "x", "y" } } },
+      read(objects, ".jsonl", { label_separator = "," }))
+    fails("reviews.jsonl:1: 'label': expected a string, got an object or "
+      .. "array", objects, ".jsonl")
+    for _, wrong in ipairs { '{"a":1}', '["x",null]', '["x",["y"]]', "null" } do
+      assert.is_false(pcall(read, '{"text":"a","label":' .. wrong .. "}\n",
+        ".jsonl", { label_separator = "," }))
+    end
+  end)
+
+  it("refuses labels that come twice or are empty", function()
+    local several = { label_separator = "," }
+    fails("reviews.csv:2: label 'x' comes twice", 'text,label\na,"x, x"\n',
+      ".csv", several)
+    fails("reviews.csv:2: one of the labels is empty",
+      'text,label\na,"x,,y"\n', ".csv", several)
+    fails("reviews.jsonl:1: one of the labels is empty",
+      '{"text":"a","label":["x"," "]}\n', ".jsonl", several)
+  end)
+
+  it("takes numbers", function()
+    local rows = read("text,label\na,3\nb,-0.5\nc, 1e3\n", ".csv",
+      { label_type = "number" })
+    assert.are.same({ 3, -0.5, 1000 },
+      { rows[1].label, rows[2].label, rows[3].label })
+    assert.are.equal(2.5, read('{"text":"a","label":2.5}\n', ".jsonl",
+      { label_type = "number" })[1].label)
+  end)
+
+  it("says where a label is no number", function()
+    for _, wrong in ipairs { "x", "nan", "inf", "0x10", "1e999", "1,5" } do
+      fails(("reviews.csv:2: label: expected a number, got '%s'"):format(wrong),
+        ('text,label\na,"%s"\n'):format(wrong), ".csv",
+        { label_type = "number" })
+    end
+  end)
+
+  it("refuses options that say nothing", function()
+    assert.has_error(function()
+      read("text,label\na,x\n", ".csv", { label_separator = "" })
+    end, "data: label_separator: expected a string that is not empty")
+    assert.has_error(function()
+      read("text,label\na,x\n", ".csv", { label_type = "integer" })
+    end, "data: label_type: expected one of number, string, got 'integer'")
+  end)
+end)
+
 describe("data.read of lines", function()
   after_each(remove_files)
 
@@ -354,7 +434,7 @@ describe("data.read", function()
       "data: expected a path or an open file, got nil")
     assert.has_error(function() data.read("x.csv", { labels = "y" }) end,
       "data: unknown option 'labels'; known: empty, format, group, header, "
-      .. "label, name, text, text_pair, time")
+      .. "label, label_separator, label_type, name, text, text_pair, time")
   end)
 end)
 

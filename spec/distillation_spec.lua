@@ -36,7 +36,7 @@ describe("Distillation", function()
     local made = made_of({ distillation_weight = 1,
       distillation_temperature = 1 },
       { rows = { row_of(0.5), row_of(0.8, "negative") },
-        classes = { 1, 0 }, loss = { weight = { 3, 1 } } })
+        targets = { 1, 0 }, loss = { weight = { 3, 1 } } })
     local loss = made:loss({ rows = { 1, 2 } }, tensor.from(8),
       tensor.from { { 0, 1 }, { 0, 0 } }):item()
     local q = 1 / (1 + math.exp(-1))

@@ -35,8 +35,7 @@ describe("Effective weights", function()
     local parameter = tensor.from({ 0, 0 }):requires_grad(true)
     local a = tensor.from({ 1, 2 }):requires_grad(true)
     local made = effective.new { { parameter = parameter,
-      make = function() return a * a end,
-      plain = function() return a * 10 end } }
+      make = function() return a * a end } }
     made:first()
     assert.are.same({ 1, 4 }, parameter:totable())
     for _ = 1, 2 do  -- as of two batches
@@ -45,8 +44,9 @@ describe("Effective weights", function()
     made:gradients()
     assert.are.same({ 2 * 3 * 2 * 1, 2 * 5 * 2 * 2 }, a:grad():totable())
     assert.is_nil(parameter:grad())
+    a:copy(tensor.from { 3, 4 })
     made:settle()
-    assert.are.same({ 10, 20 }, parameter:totable())
+    assert.are.same({ 9, 16 }, parameter:totable())
   end)
 end)
 
@@ -230,6 +230,23 @@ describe("LoRA", function()
     made(other):load_state(from:state())
     local a, b = weights(model), weights(other)
     for name in pairs(a) do assert.is_true(same(a[name], b[name]), name) end
+  end)
+
+  it("goes with what changes batches and losses", function()
+    local model = new_model()
+    local before = weights(model)
+    fit(model, { adversarial = "fgm", rdrop_alpha = 1, mixup_alpha = 0,
+      word_dropout = 0.1, focal_gamma = 1, gradient_accumulation_steps = 2 })
+    fit(model, { adversarial = "smart", mixup_alpha = 0.4 })
+    assert.are.same(joined(HEAD, QUERY, VALUE), moved(before, model))
+    assert_merged(model, before)
+  end)
+
+  it("refuses what changes the weights themselves", function()
+    assert.error_matches(function() fit(new_model(), { averaging = "ema" }) end,
+      '^train: averaging: not with tune = "lora"')
+    assert.error_matches(function() fit(new_model(), { mixout = 0.5 }) end,
+      '^train: mixout and tune = "lora"')
   end)
 
   it("refuses what it does not know", function()

@@ -14,16 +14,23 @@ local function read_fixture(path)
   return cjson.decode(text)
 end
 
-local function compare(expected, report)
-  for _, name in ipairs({ "n", "accuracy", "macro_f1", "weighted_f1", "mcc" })
-  do
-    near(expected[name], report[name], name)
+local function compare_numbers(expected, report)
+  for name, value in pairs(expected) do
+    if type(value) == "number" then near(value, report[name], name) end
   end
+end
+
+local function compare_classes(expected, report)
   for label, scores in pairs(expected.per_class) do
     for name, score in pairs(scores) do
       near(score, report.per_class[label][name], label .. "'s " .. name)
     end
   end
+end
+
+local function compare(expected, report)
+  compare_numbers(expected, report)
+  compare_classes(expected, report)
   for i, row in ipairs(expected.confusion) do
     for j, count in ipairs(row) do
       assert.are.equal(count, report.confusion[i][j])
@@ -95,6 +102,93 @@ describe("metrics.report", function()
   it("refuses labels that are no strings, or listed twice", function()
     fails("predicted label 1: expected a string, got number", { "1" }, { 1 })
     fails("label 'a' is listed twice", { "a" }, { "a" }, { "a", "a" })
+  end)
+end)
+
+describe("metrics.multi_label agrees with scikit-learn on", function()
+  for _, case in ipairs(fixture.multi_label) do
+    it(case.name, function()
+      local report = metrics.multi_label(case.gold, case.predicted,
+        case.labels)
+      compare_numbers(case.expected, report)
+      compare_classes(case.expected, report)
+    end)
+  end
+end)
+
+describe("metrics.regression agrees with scikit-learn and SciPy on", function()
+  for _, case in ipairs(fixture.regression) do
+    it(case.name, function()
+      compare_numbers(case.expected,
+        metrics.regression(case.gold, case.predicted))
+    end)
+  end
+end)
+
+describe("metrics.ordinal agrees with scikit-learn on", function()
+  for _, case in ipairs(fixture.ordinal) do
+    it(case.name, function()
+      compare_numbers(case.expected,
+        metrics.ordinal(case.gold, case.predicted, case.labels))
+    end)
+  end
+end)
+
+describe("metrics of other targets", function()
+  it("have a score where there is nothing to divide by", function()
+    local same = metrics.regression({ 2, 2 }, { 2, 2 })
+    assert.are.same({ 0, 0, 1 }, { same.pearson, same.spearman, same.r2 })
+    assert.are.equal(0, metrics.regression({ 2, 2 }, { 2, 3 }).r2)
+    assert.are.equal(1, metrics.ordinal({ "b" }, { "b" }, { "a", "b" })
+      .quadratic_kappa)
+    local none = metrics.multi_label({ {} }, { {} }, { "a" })
+    assert.are.same({ 0, 0, 1 },
+      { none.macro_f1, none.samples_f1, none.subset_accuracy })
+  end)
+
+  it("refuse what can't be compared", function()
+    for message, f in pairs {
+      ["metrics.multi_label: 1 right sets, but 2 predicted"] = function()
+        metrics.multi_label({ {} }, { {}, {} }, { "a" })
+      end,
+      ["metrics.multi_label: predicted labels 1: 'b' is not among the labels"]
+        = function() metrics.multi_label({ {} }, { { "b" } }, { "a" }) end,
+      ["metrics.multi_label: no rows"] = function()
+        metrics.multi_label({}, {}, { "a" })
+      end,
+      ["metrics.regression: predicted number 2: expected a number, got string"]
+        = function() metrics.regression({ 1, 2 }, { 1, "2" }) end,
+      ["metrics.regression: predicted number 1: expected a number, got NaN"]
+        = function() metrics.regression({ 1 }, { 0 / 0 }) end,
+      ["metrics.regression: no numbers"] = function()
+        metrics.regression({}, {})
+      end,
+    } do
+      assert.has_error(f, message)
+    end
+  end)
+
+  it("are shown as tables", function()
+    assert.are.equal([[
+                 precision  recall     F1  support
+joy                  1.000   0.500  0.667        2
+rage                 1.000   1.000  1.000        1
+
+macro F1                            0.833        2
+micro F1                            0.800        2
+weighted F1                         0.778        2
+samples F1                          0.833        2
+subset accuracy                     0.500        2
+]], tostring(metrics.multi_label({ { "joy", "rage" }, { "joy" } },
+      { { "rage" }, { "joy" } }, { "joy", "rage" })))
+    assert.are.equal([[
+                      score  rows
+mean squared error    0.625     2
+mean absolute error   0.750     2
+Pearson               1.000     2
+Spearman              1.000     2
+R2                   -1.500     2
+]], tostring(metrics.regression({ 1, 2 }, { 2, 2.5 })))
   end)
 end)
 

@@ -3,6 +3,7 @@ local draw = require "lunula.train.draw"
 local fits = require "spec.support.fits"
 local mixup = require "lunula.train.mixup"
 local objective = require "lunula.train.objective"
+local problem = require "lunula.problem"
 local tensor = require "lunula.tensor"
 
 describe("Mixup", function()
@@ -43,7 +44,8 @@ describe("Mixup", function()
 
   local function made_of(alpha, step)
     local run = { options = { mixup_alpha = alpha, seed = 5 }, step = step,
-      plan = { classes = { 0, 1, 0 }, loss = {} } }
+      plan = { targets = { 0, 1, 0 }, loss = {} },
+      model = { problem = problem.of(nil, "spec") } }
     local made, item = mixup.new(run), { rows = { 1, 2, 3 } }
     made:first(run)
     made:batch(item)

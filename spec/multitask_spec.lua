@@ -54,6 +54,36 @@ describe("Several tasks over one encoder", function()
     return sums
   end
 
+  it("may be of different types of problems", function()
+    local stars, sets = {}, {}
+    for i, row in ipairs(reviews) do
+      stars[i] = { text = row.text, label = row.label == "positive" and 5 or 1 }
+      sets[i] = { text = row.text,
+        labels = row.text:find "film" and { "film" } or {} }
+    end
+    local tasks = multitask.new(dir .. "/encoder", {
+      stars = { problem_type = "regression", seed = 1, pooling = "mean" },
+      nouns = { problem_type = "multi_label_classification", seed = 2,
+        labels = { "film" }, pooling = "mean" },
+    })
+    local data = {
+      stars = { rows = part(stars, 1, 96), validation = part(stars, 97, 120) },
+      nouns = { rows = part(sets, 1, 96), validation = part(sets, 97, 120) },
+    }
+    local result = fit(tasks, { epochs = 6, learning_rate = 0.01 }, data)
+    local scores = result.history[6].validation
+    assert.is_nil(scores.macro_f1)
+    assert.is_number(scores.loss)
+    assert.is_number(scores.tasks.stars.mse)
+    assert.is_true(evaluate(tasks.models.stars, data.stars.validation).r2
+      > 0.8)
+    assert.is_true(evaluate(tasks.models.nouns, data.nouns.validation)
+      .macro_f1 > 0.9)
+    assert.is_near(5, tasks.models.stars:predict(stars[2].text).value, 1)
+    assert.is_number(tasks.models.nouns.thresholds[1])
+    assert.has_error(function() fit(tasks, { rdrop_alpha = 1 }, data) end)
+  end)
+
   it("share what learns, and keep their heads", function()
     local tasks = new_tasks()
     local sentiment, noun = tasks.models.sentiment, tasks.models.noun
@@ -70,6 +100,28 @@ describe("Several tasks over one encoder", function()
     end
     assert.are.equal(8 * (4 + 12), #result.steps)
     assert.is_false(tasks.models.noun:is_training())
+  end)
+
+  it("are learnt with techniques, to the same bits on any threads", function()
+    local threads, plain = core.threads(), new_tasks()
+    fit(plain)
+    for _, o in ipairs {
+      { mixup_alpha = 0.4, adversarial = "fgm", mixout = 0.3,
+        averaging = "ema", averaging_every = 1 },
+      { word_dropout = 0.3, word_swap = 0.1, rdrop_alpha = 1,
+        adversarial = "smart", gradient_accumulation_steps = 2 },
+    } do
+      local found = {}
+      for _, n in ipairs { 1, 2 } do
+        core.threads(n)
+        local tasks = new_tasks()
+        fit(tasks, o)
+        found[n] = bits(tasks)
+      end
+      core.threads(threads)
+      assert.are.same(found[1], found[2])
+      assert.are_not.same(bits(plain), found[1])
+    end
   end)
 
   it("have the best mean of their scores", function()
@@ -161,6 +213,22 @@ describe("Several tasks over one encoder", function()
       assert.are.equal(learns ~= nil, sum ~= before[name], name)
     end
     tasks.models.noun:save_adapter(dir .. "/adapter")
+  end)
+
+  it("learn together with what asks for the model of a step", function()
+    local all = {}
+    for n = 1, 2 do
+      local tasks = new_tasks()
+      fit(tasks, { adversarial = n == 1 and "fgm" or "smart", mixup_alpha = 0.4,
+        averaging = "ema", averaging_every = 2, mixout = 0.2, focal_gamma = 1,
+        epochs = 8, learning_rate = 1e-2 })
+      for name, model in pairs(tasks.models) do
+        all[n .. name] = evaluate(model, DATA[name].validation).accuracy
+      end
+    end
+    for key, accuracy in pairs(all) do
+      assert.is_true(accuracy > 0.7, key .. " " .. accuracy)
+    end
   end)
 
   it("are saved as folders of their own", function()

@@ -1,3 +1,4 @@
+local difference = require("spec.support.rows").difference
 local gradient = require "spec.support.gradient"
 local nn = require "lunula.nn"
 local tensor = require "lunula.tensor"
@@ -75,6 +76,14 @@ describe("layers", function()
       "linear:forward: expected a tensor, got nil")
     assert.has_error(function() nn.dropout(0.5):forward {} end,
       "dropout:forward: expected a tensor, got a table")
+  end)
+end)
+
+describe("nn.normalize", function()
+  it("makes the length of vectors 1, but that of zeros", function()
+    local made = nn.normalize(tensor.from { { 3, 4 }, { 0, -2 }, { 0, 0 } })
+    assert.is_true(difference({ { 0.6, 0.8 }, { 0, -1 }, { 0, 0 } },
+      made:totable()) < 1e-6)
   end)
 end)
 

@@ -199,6 +199,17 @@ describe("A training that was stopped", function()
     assert.is_truthy(why:find("(the rows)", 1, true))
   end)
 
+  it("is not gone on with by one of another teacher", function()
+    for _, row in ipairs(rows) do row.scores = { [row.label] = 1 } end
+    local _, options = stop_at(7, { distillation_weight = 0.5 })
+    options.resume = true
+    rows[1].scores = { positive = 0.5, negative = 0.5 }
+    local ok, why = pcall(fit, options)
+    for _, row in ipairs(rows) do row.scores = nil end
+    assert.is_false(ok)
+    assert.is_truthy(why:find("(the teacher's scores)", 1, true))
+  end)
+
   it("is refused where its state is damaged", function()
     local folder = stop_at(7)
     local path = folder .. "/training_state.safetensors"

@@ -157,6 +157,21 @@ describe("split", function()
     end
     assert.is_true(differs)
   end)
+
+  it("spreads rows of several labels, or of numbers, as they come", function()
+    local several, numbers = {}, {}
+    for i = 1, 20 do
+      several[i] = { text = "t", labels = i % 2 == 0 and { "b", "a" } or {} }
+      numbers[i] = { text = "t", label = i / 2 }
+    end
+    local parts = split(several)
+    assert.are.same({ "a", "b" }, parts.labels)
+    assert.are.same({ 16, 2, 2 },
+      { #parts.train, #parts.validation, #parts.test })
+    parts = split(numbers)
+    assert.are.same({}, parts.labels)
+    assert.are.equal(16, #parts.train)
+  end)
 end)
 
 describe("split by group", function()
@@ -313,8 +328,8 @@ describe("split refuses", function()
 
   it("labels that are missing in some rows, or no strings", function()
     fails("split: row 2 has no 'label'", split, { { label = "a" }, {} })
-    fails("split: row 1: expected a string as its label, got number", split,
-      { { label = 1 } })
+    fails("split: row 1: expected a string as its label, got boolean", split,
+      { { label = true } })
   end)
 
   it("options it does not know, and seeds that are no integers", function()

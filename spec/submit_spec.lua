@@ -155,8 +155,8 @@ describe("A classifier", function()
   it("answers what it was asked once, here or in a job", function()
     local queue, space = core.jobs.queue(2), core.jobs.space()
     local function asked(given)
-      return predictions.ask({ core = model:model(), max_length = 2 },
-        "a film", given, "ask")
+      return predictions.ask({ core = model:model(), max_length = 2,
+        problem = model.problem }, "a film", given, "ask")
     end
     local function refuses(f, ...)
       local ok, why = pcall(f, ...)

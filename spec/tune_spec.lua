@@ -131,6 +131,18 @@ describe("Where to train", function()
         end)
     end
 
+    it("goes with what the head alone needs, and refuses the rest", function()
+      assert_learns({ tune = "head", mixup_alpha = 0.4, averaging = "uniform",
+        focal_gamma = 1 }, is_head)
+      for name, value in pairs { adversarial = "fgm", word_dropout = 0.1,
+        word_swap = 0.1, mixout = 0.1 } do
+        assert.has_error(function()
+          fit({ tune = "head", [name] = value }, new_model())
+        end, "train: " .. name .. ': not with tune = "head": the encoder '
+          .. "reads each row once")
+      end
+    end)
+
     it("reads nothing of the encoder but once when it is head", function()
       local model, texts = new_model(), 0
       local pooled = model.encoder.pooled
@@ -161,6 +173,14 @@ describe("Where to train", function()
         function(name)
           return not (name:find "^embeddings" or layer_of(name) == 0
             or name:find "LayerNorm")
+        end)
+    end)
+
+    it("keeps them beside what else moves weights", function()
+      assert_learns({ freeze = { "^embeddings", "layer%.1" }, mixout = 0.3,
+        adversarial = "smart", averaging = "ema", averaging_every = 1,
+        averaging_start = 0, rdrop_alpha = 1 }, function(name)
+          return not name:find "^embeddings" and layer_of(name) ~= 1
         end)
     end)
 

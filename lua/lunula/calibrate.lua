@@ -163,8 +163,16 @@ end
 
 -- {======== models ========
 
-local function check_model(model, what)
+local function check_problem(model, what)
   check.classifier(model, what)
+  if not model.problem.is_single then
+    fail("%s: expected a model of single_label_classification, got one of %s",
+      what, model.problem.name)
+  end
+end
+
+local function check_model(model, what)
+  check_problem(model, what)
   local saved = rawget(model, "saved")
   if saved and saved.quantized then
     fail("%s: %s: a quantized model can't be calibrated; calibrate the one "
@@ -222,8 +230,8 @@ end
 --   loss=}` of these rows
 -- @treturn[2] nil when no temperature is best; the model stays as it was
 -- @treturn[2] string why: all rows are answered right, or as good as by chance
--- @raise when the model is quantized, learns, or is another state's; when there
---   are no rows, or a label is not one of the model's
+-- @raise when the model is quantized, learns, is another state's, or not for
+--   single labels; when there are no rows, or a label is not one of the model's
 -- @usage local done = assert(lunula.calibrate(model, parts.validation))
 -- print(done.temperature, done.before.ece, done.after.ece)
 local function apply(_, model, rows, given)
@@ -285,7 +293,7 @@ function calibrate.threshold(model, rows, given)
   local what = "calibrate.threshold"
   local o = options.check(given, { accuracy = options.none, batch_size = 32 },
     what)
-  check.classifier(model, what)
+  check_problem(model, what)
   check.number(o.accuracy, what .. ": accuracy", { above = 0, most = 1 })
   sampler.check(o, what)
   local honest = gathered(answered(model, rows, o, what))

@@ -13,11 +13,13 @@ local explain = require "lunula.explain"
 local grad = require "lunula.grad"
 local hub = require "lunula.hub"
 local job = require "lunula.job"
-local label_lists = require "lunula.labels"
+local folder = require "lunula.problem.folder"
+local heads = require "lunula.problem.head"
 local lora = require "lunula.lora"
 local nn = require "lunula.nn"
 local options = require "lunula.options"
 local predictions = require "lunula.predictions"
+local problem = require "lunula.problem"
 local share = require "lunula.share"
 local tokenizer = require "lunula.tokenizer"
 
@@ -26,8 +28,8 @@ local Classifier = {}
 local none = options.none
 local KNOWN = {
   labels = none, pooling = none, dropout = none, max_length = none, seed = 0,
-  precision = none, queue_capacity = 64, attention = none,
-  adapter_size = none,
+  precision = none, queue_capacity = 64, problem_type = none,
+  attention = none, adapter_size = none, new_head = false,
 }
 
 -- tokens read of a text where neither the caller nor the folder says: enough
@@ -44,81 +46,23 @@ local function fail(message, ...)
   error(message:format(...), 0)
 end
 
--- {======== labels ========
-
--- The labels of a saved classifier, by class.
-local function saved_labels(config, dir)
-  local names, list = config.id2label, {}
-  if type(names) ~= "table" then
-    fail("%s/config.json: a classifier without id2label", dir)
-  end
-  while type(names[tostring(#list)]) == "string" do
-    list[#list + 1] = names[tostring(#list)]
-  end
-  label_lists.check(list, dir .. "/config.json")
-  return list
-end
-
--- transformers' names for labels that nobody named
-local function is_unnamed(list)
-  for i, label in ipairs(list) do
-    if label ~= "LABEL_" .. i - 1 then return false end
-  end
-  return true
-end
-
-local function has_all(list, wanted)
-  local known = {}
-  for _, label in ipairs(list) do known[label] = true end
-  for _, label in ipairs(wanted) do
-    if not known[label] then return false end
-  end
-  return true
-end
-
-local function counted(list)
-  return ("%d labels (%s)"):format(#list, label_lists.listed(list))
-end
-
--- The labels of the classes: those of the saved head, which given ones may
--- only name. Given ones may be fewer: rows to go on with need not have all.
-local function agree(saved, given, dir)
-  if not saved and not given then
-    fail("%s: an encoder, not a classifier; train one with lunula train, or "
-      .. "in Lua name the labels that it is to have, { labels = {...} }", dir)
-  elseif not given or not saved then
-    return saved or given
-  elseif is_unnamed(saved) and #saved == #given then
-    return given
-  elseif not has_all(saved, given) then
-    fail("classifier: %s has %s, not %s", dir, counted(saved), counted(given))
-  end
-  return saved
-end
-
-local function copied(list)
-  local copy = {}
-  for i, value in ipairs(list) do copy[i] = value end
-  return copy
-end
-
--- }========
-
 -- {======== making ========
 
-local function take(tensors, name, into, dir)
-  local saved = tensors[name]
-  if not saved then fail("%s: no tensor '%s'", dir, name) end
-  local ok, why = pcall(into.copy, into, saved)
-  if not ok then fail("%s: tensor '%s': %s", dir, name, why) end
+local function saved_tensor(saved, name)
+  return saved.tensors[name] or fail("%s: no tensor '%s'", saved.dir, name)
 end
 
 local function make_head(self, saved, seed)
-  local head = nn.linear(self.config.hidden_size, #self.labels,
-    { seed = seed, std = self.config.initializer_range })
+  local outputs = self.problem.outputs(self.labels)
+  local head = heads.new(self.config.hidden_size, outputs, { seed = seed,
+    std = self.config.initializer_range, shared = self.problem.shares_weights })
   if saved.tensors["classifier.weight"] then
-    take(saved.tensors, "classifier.weight", head.weight, saved.dir)
-    take(saved.tensors, "classifier.bias", head.bias, saved.dir)
+    local weight = saved_tensor(saved, "classifier.weight")
+    local bias = saved_tensor(saved, "classifier.bias")
+    local ok, why = pcall(head.set, head, weight, bias)
+    if not ok then
+      fail("%s: the head 'classifier': %s", saved.dir, why)
+    end
   end
   return head
 end
@@ -209,13 +153,6 @@ local function config_of_folder(saved)
   return config
 end
 
-local function labels_of(saved, given)
-  if given then label_lists.check(given, "classifier") end
-  local has_head = saved.tensors["classifier.weight"] ~= nil
-  local of_head = has_head and saved_labels(saved.config, saved.dir) or nil
-  return copied(agree(of_head, given, saved.dir))
-end
-
 --- Makes a classifier of a folder: with the head that it holds, or with a new
 -- one on a pretrained encoder.
 -- A new head (and pooler, where the folder has none) starts at random:
@@ -241,13 +178,21 @@ end
 --   was trained with when not given, else 128, or all that the encoder has
 --   positions for where they are fewer
 -- @int[opt=0] given.seed of a new head
+-- @bool[opt=false] given.new_head leaves out the head that the folder holds,
+--   for what was learnt of one task to be of use for another (Phang et al.
+--   2018, https://arxiv.org/abs/1811.01088)
 -- @string[opt] given.precision of answers (`predict`, `evaluate`): "fp32",
 --   "bf16" or "int8"; "fp32" when not given, "int8" for a folder that was
 --   quantized. Training has one of its own
 -- @int[opt=64] given.queue_capacity most jobs under way (see `submit`)
+-- @string[opt] given.problem_type what a text's target is (see
+--   `lunula.problem`): "single_label_classification",
+--   "multi_label_classification", "regression" (which has no labels) or
+--   "ordinal" (whose labels are given in their order, the lowest first); that
+--   of the folder's head when not given, else the first
 -- @treturn classifier with the fields `encoder`, `tokenizer`, `head`,
---   `labels`, `max_length`, `pooling`, `precision`, `config`, `temperature`
---   (see `lunula.calibrate`)
+--   `labels`, `max_length`, `pooling`, `precision`, `config`, `problem`,
+--   `temperature` (see `lunula.calibrate`)
 -- @raise naming the file that is missing or wrong; when the folder's head
 --   lacks a label that is given; when the first token is to be pooled and
 --   attention is causal
@@ -269,10 +214,14 @@ function Classifier.from(saved, given)
   local o = options.check(given, KNOWN, "classifier")
   saved = encoder.changed(saved, { attention = o.attention,
     adapter_size = o.adapter_size, seed = o.seed })
+  check.boolean(o.new_head, "classifier: new_head")
+  if o.new_head then saved = folder.without_head(saved) end
+  local kind = problem.of_folder(saved, o.problem_type)
+  local labels, more = folder.labels(saved, kind, o.labels)
   local self = setmetatable({
     saved = saved, given = o, config = config_of_folder(saved),
     tokenizer = tokenizer.from(saved), base = saved.dir,
-    labels = labels_of(saved, o.labels),
+    problem = kind, labels = labels, thresholds = more.thresholds,
     precision = precision_of(o.precision, saved),
     temperature = temperature_of(saved),
     queue = job.queue(o.queue_capacity, "classifier"),
@@ -342,6 +291,25 @@ local function finish(self, was, ok, ...)
   return ...
 end
 
+--- Ends what the head does only while it learns: it is as it is saved.
+-- @treturn classifier itself
+function Classifier:settle()
+  self.head:finish()
+  return self
+end
+
+--- The thresholds of a multi-label model, in the order of its labels.
+-- @treturn ?{number,...} nil: 0.5 for each, or another type of problem
+function Classifier:get_thresholds()
+  return self.thresholds
+end
+
+--- Sets them: see `lunula.thresholds`, which does by name.
+-- @tparam ?{number,...} thresholds
+function Classifier:set_thresholds(thresholds)
+  self.thresholds = thresholds
+end
+
 --- Calls a function with dropout off and nothing recorded; afterwards both are
 -- as they were.
 -- @func f
@@ -404,6 +372,7 @@ end
 
 --- The parameters, with the names of transformers'
 -- BertForSequenceClassification.
+-- A head's may be fewer while it learns: see `weights`.
 -- @treturn {table,...} `{ name = string, tensor = tensor }`
 function Classifier:parameters()
   local list = {}
@@ -416,9 +385,34 @@ function Classifier:parameters()
   return list
 end
 
+--- The parameters as a folder has them: those of plain linear layers.
+-- @treturn table tensors by name; most are the model's own, no copies
+function Classifier:weights()
+  local tensors = {}
+  for _, p in ipairs(self:parameters()) do tensors[p.name] = p.tensor end
+  tensors["classifier.weight"], tensors["classifier.bias"] = self.head:whole()
+  return tensors
+end
+
+--- Takes parameters as a folder has them.
+-- @tparam table tensors by name, of a model like this one
+function Classifier:set_weights(tensors)
+  for _, p in ipairs(self.encoder:parameters()) do
+    p.tensor:copy(tensors["bert." .. p.name])
+  end
+  self.head:set(tensors["classifier.weight"], tensors["classifier.bias"])
+end
+
 -- }========
 
 -- {======== predicting ========
+
+-- What predictions are made with.
+local function answering(self, model)
+  return { core = model, labels = self.labels, problem = self.problem,
+    thresholds = self.thresholds, max_length = self.max_length,
+    space = self.space }
+end
 
 --- The label of a text, or of each of several.
 -- @tparam string|{string,...} texts
@@ -442,13 +436,14 @@ end
 --   probable label, its probability, those of all labels by name, how many
 --   bytes of the text (and its pair) were not read, nil where all were, and
 --   true where the score is below `min_score`, else nil; for an array, an array
---   in its order
+--   in its order. Of a multi-label model `{ labels =, scores =, cut = }`, an
+--   array of those at or above their thresholds, each a probability of its own;
+--   of a regression `{ value =, cut = }`
 -- @raise when a text is no string; on options of which one excludes another
 -- @usage print(model:predict("What a quiet, lovely film.").label)
 function Classifier:predict(texts, given)
   self.space = self.space or core.jobs.space()
-  return predictions.now({ core = self:model(), labels = self.labels,
-    max_length = self.max_length, space = self.space }, texts, given)
+  return predictions.now(answering(self, self:model()), texts, given)
 end
 
 --- Predicts while the program goes on.
@@ -464,16 +459,17 @@ end
 -- while not job:done() do draw_a_frame() end
 -- print(job:result().label)
 function Classifier:submit(texts, given)
-  return job.submit(self.queue, { core = self:model(true),
-    labels = self.labels, max_length = self.max_length }, texts, given)
+  return job.submit(self.queue, answering(self, self:model(true)), texts,
+    given)
 end
 
 --- Shares the model as it is now with other Lua states: `lunula.share(model)`.
 -- @treturn string a handle
 function Classifier:share()
   local model, last = self:model(true), self.shared
-  if not last or last.model ~= model or last.max_length ~= self.max_length then
-    self.shared = share.new(model, self.max_length, self.labels)
+  if not last or last.model ~= model or last.max_length ~= self.max_length
+      or last.thresholds ~= self.thresholds then
+    self.shared = share.new(answering(self, model))
   end
   return self.shared.handle
 end
@@ -497,17 +493,15 @@ Classifier.explain = explain
 --- The config that the classifier is saved with.
 -- @treturn table for config.json
 function Classifier:saved_config()
-  local config, id2label, label2id = {}, {}, {}
+  local config = {}
   for name, value in pairs(self.config) do config[name] = value end
-  for i, label in ipairs(self.labels) do
-    id2label[tostring(i - 1)], label2id[label] = label, i - 1
+  for _, name in ipairs { "_name_or_path", "dtype", "classifier_labels",
+      "classifier_problem_type", "classifier_thresholds" } do
+    config[name] = nil
   end
-  config._name_or_path, config.dtype = nil, nil
   config.architectures = { "BertForSequenceClassification" }
-  config.problem_type = "single_label_classification"
   config.torch_dtype = "float32"
-  config.id2label, config.label2id = id2label, label2id
-  config.num_labels = #self.labels
+  self.problem.write_config(config, self)
   config.classifier_pooling = self.pooling ~= "pooler" and self.pooling or nil
   config.classifier_max_length = self.max_length
   config.classifier_temperature = self.temperature ~= 1 and self.temperature
@@ -531,10 +525,8 @@ end
 -- @usage model:save "my-model"
 function Classifier:save(dir)
   check.path(dir, "save")
-  local tensors = {}
-  for _, p in ipairs(self:parameters()) do tensors[p.name] = p.tensor end
-  checkpoint.write(dir, { config = trained_config(self), tensors = tensors,
-    files = self.tokenizer.files })
+  checkpoint.write(dir, { config = trained_config(self),
+    tensors = self:weights(), files = self.tokenizer.files })
 end
 
 --- Saves what LoRA has learnt, and the head: see `lunula.lora.save`.
@@ -549,7 +541,8 @@ Classifier.save_adapter = lora.save
 --- One line: its labels, its encoder, how much of a text it reads.
 function Classifier:__tostring()
   return ("classifier (%s; %s; %d tokens of a text)"):format(
-    counted(self.labels), encoder.described(self.config), self.max_length)
+    folder.counted(self.labels), encoder.described(self.config),
+    self.max_length)
 end
 
 --- The names of the options that a classifier takes, each with its default.

@@ -42,10 +42,9 @@ end
 -- those of the layers that learn; copies when asked
 local function live_tensors(model, copied)
   local tensors = {}
-  for _, p in ipairs(model:parameters()) do
-    local t = p.tensor
+  for name, t in pairs(model:weights()) do
     if copied then t = core.tensor.zeros(t:shape()):copy(t) end
-    tensors[plain_name(p.name)] = t
+    tensors[plain_name(name)] = t
   end
   return tensors
 end
@@ -69,8 +68,8 @@ end
 function engine.make(model, tensors, precision, packed)
   return core.model(model.config, {
     precision = precision, pooling = model.pooling,
-    labels = #model.labels, packed = packed or false, tensors = tensors,
-    tokenizer = model.tokenizer.core,
+    labels = model.problem.outputs(model.labels), packed = packed or false,
+    tensors = tensors, tokenizer = model.tokenizer.core,
   })
 end
 
@@ -93,7 +92,7 @@ end
 -- what changes with any weight
 local function version_of(model)
   local written, replaced = model.encoder.core:version()
-  local parts = { written, replaced }
+  local parts = { written, replaced, model.head.scale or false }
   for _, layer in ipairs { model.head, model.encoder.pooler } do
     for _, p in ipairs(layer:parameters()) do
       parts[#parts + 1] = p.tensor

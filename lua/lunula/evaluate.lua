@@ -6,20 +6,16 @@
 local check = require "lunula.check"
 local encoded = require "lunula.encoded"
 local honesty = require "lunula.metrics.honesty"
-local labels = require "lunula.labels"
-local metrics = require "lunula.metrics"
-local nn = require "lunula.nn"
 local options = require "lunula.options"
 local sampler = require "lunula.sampler"
-local tensor = require "lunula.tensor"
 
 local KNOWN = { batch_size = 32 }
 
 local function nothing() end
 
 -- Calls a function with the numbers of each batch's rows, their logits [rows,
--- labels] and right classes. Rows of like length are side by side: batches of
--- like cost.
+-- outputs] and targets. Rows of like length are side by side: batches of like
+-- cost.
 local function each_batch(model, prepared, how, f)
   local tokens, logits = prepared.tokens, prepared.logits or how.logits
   local order = sampler.by_length(tokens.lengths)
@@ -27,27 +23,23 @@ local function each_batch(model, prepared, how, f)
       tokens.lengths)) do
     how.on_batch()
     f(numbers, logits(model, (tokens:batch(numbers))),
-      sampler.pick(prepared.classes, numbers))
+      sampler.pick(prepared.targets, numbers))
   end
 end
 
--- The class predicted for each row, the loss of all, and their honesty.
+-- What the model's problem reads for each row, the loss of all, and their
+-- honesty, where it has competing labels.
 local function judge(model, prepared, how)
-  local predicted, total, honest = {}, 0, honesty.new()
-  each_batch(model, prepared, how, function(numbers, logits, classes)
-    local gold = tensor.from(classes, "int32")
-    total = total + nn.cross_entropy(logits, gold):item() * #numbers
-    local _, best = logits:max(2)
-    for i, class in ipairs(best:totable()) do predicted[numbers[i]] = class end
-    honest:see(numbers, logits:softmax(2):totable(), classes)
+  local problem, found, total = model.problem, {}, 0
+  local honest = problem.is_single and honesty.new()
+  each_batch(model, prepared, how, function(numbers, logits, targets)
+    total = total + problem.loss(logits, targets):item() * #numbers
+    for i, read in ipairs(problem.read(logits)) do found[numbers[i]] = read end
+    if honest then
+      honest:see(numbers, problem.probabilities(logits):totable(), targets)
+    end
   end)
-  return predicted, total / #prepared.classes, honest
-end
-
-local function names_of(classes, list)
-  local names = {}
-  for i, class in ipairs(classes) do names[i] = list[class + 1] end
-  return names
+  return found, total / #prepared.targets, honest
 end
 
 local evaluate = {}
@@ -57,15 +49,15 @@ local evaluate = {}
 -- @tparam {table,...} rows as from `data.read`
 -- @string what who asks, for the message
 -- @treturn table; its `tokens` may be exchanged for what gives other batches,
---   for a function `logits` of the model and such a batch
+--   for a function `logits` of the model and such a batch. With a true `tune`
+--   in it, a run first settles what rows may decide of answers: the thresholds
+--   of a multi-label model
 -- @raise when there are no rows, or a label is not one of the model's
 function evaluate.prepare(model, rows, what)
-  labels.check_rows(rows, what)
-  local classes = labels.classes(rows, model.labels, what)
+  model.problem.check_rows(rows, what)
   return {
     tokens = encoded.new(model.tokenizer, rows, model.max_length, what),
-    classes = classes,
-    gold = names_of(classes, model.labels),
+    targets = model.problem.targets(rows, model.labels, what),
   }
 end
 
@@ -82,8 +74,8 @@ end
 -- @tparam classifier model
 -- @tparam table prepared by `evaluate.prepare`
 -- @tparam ?table limit `batch_size`, the most rows of a batch
--- @func f of the rows' numbers, their logits, a tensor [rows, labels], and
---   their right classes, from 0
+-- @func f of the rows' numbers, their logits, a tensor [rows, outputs], and
+--   their targets (of single labels the right classes, from 0)
 function evaluate.each_batch(model, prepared, limit, f)
   model:infer(each_batch, model, prepared, how_to(model, limit), f)
 end
@@ -95,12 +87,14 @@ end
 -- @func[opt] on_batch called before each batch; what it raises ends the run
 -- @treturn table as `evaluate` returns
 function evaluate.run(model, prepared, limit, on_batch)
-  local predicted, loss, honest = model:infer(judge, model, prepared,
+  local found, loss, honest = model:infer(judge, model, prepared,
     how_to(model, limit, on_batch))
-  local report = metrics.report(prepared.gold,
-    names_of(predicted, model.labels), model.labels)
+  if prepared.tune then model.problem.tune(model, found, prepared.targets) end
+  local report = model.problem.report(found, prepared.targets, model)
   report.loss = loss
-  for name, figure in pairs(honest:figures()) do report[name] = figure end
+  for name, figure in pairs(honest and honest:figures() or {}) do
+    report[name] = figure
+  end
   return report
 end
 
@@ -115,7 +109,9 @@ end
 --   expected calibration error, and `brier`, the Brier score, of its
 --   probabilities; `selective`, a list of `{coverage=, accuracy=, threshold=}`:
 --   how often it is right where only its surest answers are given (see
---   `metrics.selective`). `tostring` gives a table for a terminal.
+--   `metrics.selective`). Of a multi-label model as from `metrics.multi_label`,
+--   of a regression `metrics.regression`, of ordinal labels `metrics.ordinal`,
+--   and the mean loss. `tostring` gives a table for a terminal.
 -- @raise when there are no rows, or a label is not one of the model's
 -- @usage print(lunula.evaluate(model, parts.test))
 local function judge_rows(_, model, rows, given)

@@ -57,8 +57,9 @@ end
 local function probabilities(path, points)
   local shape = points:shape()
   local vectors = points:reshape { shape[1] * shape[2], shape[3] }
-  return path.model:forward(repeated(path.tokens, shape[1]),
-    { inputs_embeds = vectors }):softmax(-1)
+  return path.model.problem.probabilities(path.model:forward(
+    repeated(path.tokens, shape[1]),
+    { inputs_embeds = vectors }))
 end
 
 -- word vectors of the text as they are, and the baseline's: padding, or
@@ -80,23 +81,15 @@ local function ends_of(model, tokens)
   return vectors:reshape(one), baseline:reshape(one)
 end
 
-local function largest(values)
-  local best = 1
-  for i, value in ipairs(values) do
-    if value > values[best] then best = i end
-  end
-  return best
-end
-
 -- the way from the baseline to the text, of whose label the probability is
--- followed: the likelier when none is given
+-- followed: the one that is said when none is given
 local function path_of(model, tokens, class)
   local text, baseline = ends_of(model, tokens)
   local path = { model = model, tokens = tokens, baseline = baseline,
     way = text - baseline }
   local ends = grad.no_grad(probabilities, path,
     tensor.concat({ baseline, text }, 1)):totable()
-  path.class = class or largest(ends[2])
+  path.class = class or model.problem.choose(ends[2])
   path.f_baseline, path.f_text = ends[1][path.class], ends[2][path.class]
   return path
 end
@@ -274,7 +267,8 @@ end
 -- @tparam classifier model
 -- @string text
 -- @tparam[opt] table given
--- @string[opt] given.label the predicted one when not given
+-- @string[opt] given.label the predicted one when not given; of a multi-label
+--   model the likeliest
 -- @treturn table
 --
 --  * `label`, and `score`: its probability
@@ -287,13 +281,18 @@ end
 --  * `complete`: whether that is at most 0.01. Where it is not, which takes a
 --    probability that jumps, the scores are only roughly right
 --  * `truncated`: how many tokens max_length cut off
--- @raise when the text is no string, or the model has no such label
+-- @raise when the text is no string, or the model has no such label, or none
+--   at all (a regression)
 -- @usage local found = model:explain("What a quiet, lovely film.")
 -- for _, word in ipairs(found.words) do print(word.score, word.text) end
 return function(model, text, given)
   local o = options.check(given, KNOWN, "explain")
   check.classifier(model, "explain: model")
   check.string(text, "explain: text")
+  if not model.problem.probabilities then
+    error("explain: a regression has no label whose probability could be "
+      .. "explained", 0)
+  end
   local class = o.label ~= nil and class_of(model, o.label) or nil
   return with_constants(model, explain_text, text, class)
 end

@@ -12,8 +12,9 @@
 -- Its fields are modules, each loaded when it is first used: `active`,
 -- `baseline`, `batches`, `calibrate`, `checkpoint`, `classifier`, `core`,
 -- `data`, `distil`, `embedder`, `encoder`, `evaluate`, `explain`, `few_shot`,
--- `hub`, `lora`, `metrics`, `multitask`, `nn`, `optim`, `pretrain`, `progress`,
--- `quantize`, `recipes`, `schedule`, `search`, `self_train`, `split`, `sweep`,
+-- `hub`, `lora`, `metrics`, `multitask`, `nn`, `optim`, `pretrain`, `problem`,
+-- `progress`, `quantize`, `recipes`, `schedule`, `search`, `self_train`,
+-- `split`, `sweep`,
 -- `tensor`, `thresholds`, `tokenizer`, `train`, `windows`.
 -- @module lunula
 
@@ -26,8 +27,9 @@ local FIELDS = {
   "active", "baseline", "batches", "calibrate", "checkpoint", "classifier",
   "core", "data", "distil", "embedder", "encoder", "evaluate", "explain",
   "few_shot", "hub", "lora", "metrics", "multitask", "nn", "optim", "pretrain",
-  "progress", "quantize", "recipes", "schedule", "search", "self_train",
-  "split", "sweep", "tensor", "thresholds", "tokenizer", "train", "windows",
+  "problem", "progress", "quantize", "recipes", "schedule", "search",
+  "self_train", "split", "sweep", "tensor", "thresholds", "tokenizer", "train",
+  "windows",
 }
 
 local MODULE = {}

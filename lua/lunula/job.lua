@@ -40,7 +40,8 @@ end
 
 --- Hands texts over.
 -- @tparam table queue
--- @tparam table model `core`, `labels` and `max_length`
+-- @tparam table model `core`, `problem`, `labels`, `thresholds` and
+--   `max_length`
 -- @tparam string|{string,...} texts
 -- @tparam ?table given options of `classifier:predict`
 -- @treturn[1] job
@@ -53,8 +54,9 @@ function job.submit(queue, model, texts, given)
   if not ok then error("submit: " .. tostring(handed), 0) end
   if not handed then return refuse(queue) end  -- a finalizer was faster
   return setmetatable({
-    core = handed, labels = model.labels, single = type(texts) == "string",
-    min_score = given and given.min_score,
+    core = handed, single = type(texts) == "string",
+    model = { problem = model.problem, labels = model.labels,
+      thresholds = model.thresholds }, min_score = given and given.min_score,
   }, Job)
 end
 
@@ -86,7 +88,7 @@ end
 function Job:result()
   local ok, rows, cut = pcall(self.core.result, self.core)
   if not ok then error("job: " .. tostring(rows), 0) end
-  return predictions.all(self.labels, rows, cut, self.single, self.min_score)
+  return predictions.all(self.model, rows, cut, self.single, self.min_score)
 end
 
 --- Gives it up: it is done at once, and has no result.

@@ -33,11 +33,8 @@ function labels.place(rows, i, what)
   return ("%s: row %d"):format(what, i)
 end
 
---- Checks that rows are an array of texts with labels.
--- @tparam {table,...} rows
--- @string what who asks, for the message: "train", "train: validation"
--- @raise when there are none, or a row has no text or no label
-function labels.check_rows(rows, what)
+-- The strings that each row must have.
+local function check_strings(rows, what, fields)
   if type(rows) ~= "table" then
     fail("%s: expected an array of rows, got %s", what, type(rows))
   elseif #rows == 0 then
@@ -48,13 +45,29 @@ function labels.check_rows(rows, what)
       fail("%s: row %d: expected a table with text and label, got %s", what, i,
         type(row))
     end
-    for _, field in ipairs { "text", "label" } do
+    for _, field in ipairs(fields) do
       if type(row[field]) ~= "string" then
         fail("%s: %s: expected a string, got %s",
           labels.place(rows, i, what), field, type(row[field]))
       end
     end
   end
+end
+
+--- Checks that rows are an array of texts with labels.
+-- @tparam {table,...} rows
+-- @string what who asks, for the message: "train", "train: validation"
+-- @raise when there are none, or a row has no text or no label
+function labels.check_rows(rows, what)
+  check_strings(rows, what, { "text", "label" })
+end
+
+--- Checks that rows are an array of texts.
+-- @tparam {table,...} rows
+-- @string what who asks, for the message
+-- @raise when there are none, or a row has no text
+function labels.check_texts(rows, what)
+  check_strings(rows, what, { "text" })
 end
 
 --- Strings, each once, sorted.
@@ -72,22 +85,29 @@ end
 
 --- The distinct labels of rows, sorted: the order in which `split` and the
 -- command line list them.
--- @tparam {table,...} rows
+-- @tparam {table,...} rows with a `label`, or `labels`, an array of them
 -- @treturn {string,...}
 -- @usage local model = lunula.classifier(dir, { labels = labels.of(rows) })
 function labels.of(rows)
   local all = {}
-  for i, row in ipairs(rows) do all[i] = row.label end
+  for _, row in ipairs(rows) do
+    for _, label in ipairs(row.labels or { row.label }) do
+      all[#all + 1] = label
+    end
+  end
   return labels.distinct(all)
 end
 
 --- Checks a list of labels.
 -- @tparam {string,...} list
 -- @string what who asks, for the message
--- @raise when there are fewer than two, one is no string, or comes twice
-function labels.check(list, what)
-  if type(list) ~= "table" or #list < 2 then
-    fail("%s: labels: expected an array of two strings or more", what)
+-- @int[opt=2] least 1 or 2: how many there must be
+-- @raise when there are fewer, one is no string, or comes twice
+function labels.check(list, what, least)
+  least = least or 2
+  if type(list) ~= "table" or #list < least then
+    fail("%s: labels: expected an array of %s or more", what,
+      least == 1 and "one string" or "two strings")
   end
   local seen = {}
   for i, label in ipairs(list) do
@@ -122,8 +142,7 @@ function labels.check_seen(rows, train, what)
   for _, row in ipairs(train) do seen[row.label] = true end
   for i, row in ipairs(rows) do
     if not seen[row.label] then
-      fail("%s: label '%s' is that of no training row",
-        labels.place(rows, i, what), row.label)
+      labels.refuse_unseen(rows, i, row.label, what)
     end
   end
 end
@@ -140,12 +159,30 @@ function labels.classes(rows, list, what)
   for i, label in ipairs(list) do class[label] = i - 1 end
   for i, row in ipairs(rows) do
     classes[i] = class[row.label]
-    if not classes[i] then
-      fail("%s: label '%s' is none of the %d known: %s",
-        labels.place(rows, i, what), row.label, #list, labels.listed(list))
-    end
+      or labels.refuse_unknown(rows, i, row.label, list, what)
   end
   return classes
+end
+
+--- Raises that a row has a label which is not in a list.
+-- @tparam {table,...} rows
+-- @int i the row's number
+-- @string label
+-- @tparam {string,...} list
+-- @string what who asks
+function labels.refuse_unknown(rows, i, label, list, what)
+  fail("%s: label '%s' is none of the %d known: %s",
+    labels.place(rows, i, what), tostring(label), #list, labels.listed(list))
+end
+
+--- Raises that a row has a label which no row to learn from has.
+-- @tparam {table,...} rows
+-- @int i the row's number
+-- @string label
+-- @string what who asks
+function labels.refuse_unseen(rows, i, label, what)
+  fail("%s: label '%s' is that of no training row",
+    labels.place(rows, i, what), label)
 end
 
 return labels

@@ -78,7 +78,7 @@ end
 -- @tparam table part one of its parts
 -- @treturn tensor recorded
 function lora.merged(adapter, part)
-  return part.base + part.b:matmul(part.a) * adapter.scale
+  return part.base + (part.b * adapter.scale):matmul(part.a)
 end
 
 local function merge(adapter)
@@ -131,10 +131,8 @@ local function saved_tensors(model, adapter, modules)
     tensors[IN_FRONT .. part.module .. A] = part.a
     tensors[IN_FRONT .. part.module .. B] = part.b
   end
-  for _, p in ipairs(model:parameters()) do
-    if is_in(p.name, modules) then
-      tensors[IN_FRONT .. p.name] = p.tensor
-    end
+  for name, t in pairs(model:weights()) do
+    if is_in(name, modules) then tensors[IN_FRONT .. name] = t end
   end
   return tensors
 end
@@ -263,8 +261,8 @@ end
 
 local function by_plain_name(model)
   local parameters = {}
-  for _, p in ipairs(model:parameters()) do
-    parameters[plain_name(p.name)] = p
+  for name, t in pairs(model:weights()) do
+    parameters[plain_name(name)] = { name = name, tensor = t }
   end
   return parameters
 end
@@ -285,7 +283,7 @@ local function read_adapter(model, dir)
       whole[#whole + 1] = read_whole(name, file, parameters)
     end
   end
-  return adapter, whole
+  return adapter, whole, parameters
 end
 
 --- Applies an adapter that PEFT or `save` wrote: merges it into the encoder,
@@ -305,9 +303,11 @@ function lora.load(model, dir)
     fail("lora.load: the model has an adapter; lora.unmerge(model) takes it "
       .. "off")
   end
-  local adapter, whole = read_adapter(model, dir)
+  local adapter, whole, parameters = read_adapter(model, dir)
   grad.no_grad(merge, adapter)
   for _, pair in ipairs(whole) do pair.to:copy(pair.from) end
+  model.head:set(parameters["classifier.weight"].tensor,
+    parameters["classifier.bias"].tensor)
   model.adapter = adapter
 end
 

@@ -95,12 +95,27 @@ end
 local Whole = {}
 Whole.__index = Whole
 
-for _, method in ipairs { "train", "seed", "set_dropout" } do
+for _, method in ipairs { "train", "seed", "set_dropout", "settle" } do
   Whole[method] = function(self, value)
     for _, name in ipairs(self.names) do
       local model = self.models[name]
       model[method](model, value)
     end
+  end
+end
+
+-- of each task, by name
+function Whole:get_thresholds()
+  local all = {}
+  for _, name in ipairs(self.names) do
+    all[name] = self.models[name]:get_thresholds()
+  end
+  return all
+end
+
+function Whole:set_thresholds(all)
+  for _, name in ipairs(self.names) do
+    self.models[name]:set_thresholds(all[name])
   end
 end
 
@@ -119,10 +134,20 @@ function Whole:parameters()
   return list
 end
 
+-- that of all tasks, or one that is not single labels
+local function problem_of(self)
+  local found = self.models[self.names[1]].problem
+  for _, name in ipairs(self.names) do
+    local problem = self.models[name].problem
+    if not problem.is_single then found = problem end
+  end
+  return found
+end
+
 local function whole_of(self)
   return setmetatable({ names = self.names, models = self.models,
-    encoder = self.encoder, adapter = self.models[self.names[1]].adapter },
-    Whole)
+    encoder = self.encoder, problem = problem_of(self),
+    adapter = self.models[self.names[1]].adapter }, Whole)
 end
 
 -- }========
@@ -199,13 +224,23 @@ local function plans_of(self, data, o)
   return plans, counts, truncated
 end
 
+-- What is best, where nobody says: what is so for every task, or the loss.
+local function metric_of(plans)
+  local metric
+  for _, made in pairs(plans) do
+    if metric and metric ~= made.metric then return "loss" end
+    metric = made.metric
+  end
+  return metric
+end
+
 local function make_plan(self, data, o)
   local plans, counts, truncated = plans_of(self, data, o)
   local groups, an_epoch = drawer(self.names, plans, counts, o)
   local steps = o.max_steps or o.epochs * an_epoch
   return {
     tasks = plans, groups = groups, steps = steps, validation = o.validation,
-    tokens = { truncated = truncated },
+    tokens = { truncated = truncated }, metric = metric_of(plans),
     factor = schedule[o.schedule](steps, { warmup_ratio = o.warmup_ratio }),
   }
 end
@@ -233,23 +268,26 @@ local function descend(run, drawn)
   return loss, tokens, rows_of(drawn.group)
 end
 
-local SCORES = { "accuracy", "macro_f1", "weighted_f1", "mcc", "loss" }
-
-local function pick(report)
-  local scores = { n = report.n }
-  for _, name in ipairs(SCORES) do scores[name] = report[name] end
-  return scores
+-- The scores that all tasks have.
+local function common_scores(tasks, names)
+  local common = {}
+  for score in pairs(tasks[names[1]]) do
+    local all = score ~= "n"
+    for _, name in ipairs(names) do all = all and tasks[name][score] end
+    if all then common[#common + 1] = score end
+  end
+  return common
 end
 
 local function mean_of(tasks)
-  local mean, count = { n = 0 }, 0
-  for _ in pairs(tasks) do count = count + 1 end
-  for _, score in ipairs(SCORES) do mean[score] = 0 end
-  for _, task in ipairs(sorted_names(tasks)) do
-    local scores = tasks[task]
+  local mean, names = { n = 0 }, sorted_names(tasks)
+  local common = common_scores(tasks, names)
+  for _, score in ipairs(common) do mean[score] = 0 end
+  for _, name in ipairs(names) do
+    local scores = tasks[name]
     mean.n = mean.n + scores.n
-    for _, score in ipairs(SCORES) do
-      mean[score] = mean[score] + scores[score] / count
+    for _, score in ipairs(common) do
+      mean[score] = mean[score] + scores[score] / #names
     end
   end
   return mean
@@ -260,8 +298,9 @@ local function judge(run)
   for _, name in ipairs(run.model.names) do
     local prepared = run.plan.tasks[name].validation
     if prepared then
-      tasks[name] = pick(evaluate.run(run.model.models[name], prepared, nil,
-        descent.check_interrupt))
+      local model = run.model.models[name]
+      tasks[name] = train.scores(evaluate.run(model, prepared, nil,
+        descent.check_interrupt), model.problem)
     end
   end
   local scores = mean_of(tasks)
@@ -277,7 +316,7 @@ end
 local NOT_HERE = {
   validation = true, class_weights = true, checkpoint = true,
   checkpoint_every = true, resume = true, distillation_weight = true,
-  distillation_temperature = true, word_dropout = true, word_swap = true,
+  distillation_temperature = true,
 }
 
 -- Not sooner: techniques are read when a training is.

@@ -123,6 +123,16 @@ function dropout.parameters()
   return {}
 end
 
+local EPS = 1e-24  -- under the root: a vector of zeros stays one
+
+--- Vectors of length 1: a product of two is then their cosine.
+-- @tparam tensor x [..., width]
+-- @treturn tensor of the same shape; zeros where there were but zeros
+-- @usage local cosines = (nn.normalize(a) * nn.normalize(b)):sum(-1)
+function nn.normalize(x)
+  return x / ((x * x):sum(-1, true) + EPS):sqrt()
+end
+
 --- Losses.
 -- @section losses
 

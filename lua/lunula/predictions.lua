@@ -45,28 +45,41 @@ local function limits(o)
   return math.min(size, NO_LIMIT), math.min(tokens, NO_LIMIT), o.threads
 end
 
-local function check_options(given, what)
+local function has_score(problem)
+  for _, field in ipairs(problem.fields) do
+    if field == "score" then return true end
+  end
+  return false
+end
+
+local function check_min_score(o, problem, what)
+  if o.min_score == nil then return end
+  check.number(o.min_score, what .. ": min_score", { least = 0, most = 1 })
+  if not has_score(problem) then
+    fail("%s: min_score: an answer of %s has no score", what, problem.name)
+  end
+end
+
+local function check_options(given, problem, what)
   local o = options.check(given, KNOWN, what)
   sampler.check(o, what)
   tokenizer.check_truncation(o, what)
   if o.threads then
     check.integer(o.threads, what .. ": threads", { least = 1, most = 64 })
   end
-  if o.min_score then
-    check.number(o.min_score, what .. ": min_score", { least = 0, most = 1 })
-  end
+  check_min_score(o, problem, what)
   return o
 end
 
 --- Copies of texts, to be answered.
--- @tparam table model `core` (core.model) and `max_length`
+-- @tparam table model `core` (core.model), `problem` and `max_length`
 -- @tparam string|{string,...} texts
 -- @tparam ?table given options of `classifier:predict`
 -- @string what who asks, for the message: "predict"
 -- @treturn userdata
 -- @raise when a text is no string; on options that exclude one another
 function predictions.ask(model, texts, given, what)
-  local o = check_options(given, what)
+  local o = check_options(given, model.problem, what)
   local list, text_pairs = as_array(texts, what), o.text_pairs
   if text_pairs ~= nil then
     text_pairs = type(texts) == "string" and { text_pairs }
@@ -75,40 +88,33 @@ function predictions.ask(model, texts, given, what)
   local ok, made = pcall(core.jobs.answers, model.core, list, text_pairs, {
     max_length = model.max_length, truncation = o.truncation,
     stride = o.stride or -1, add_special_tokens = true, count = false,
+    activation = model.problem.activation,
   }, limits(o))
   return ok and made or fail("%s: %s", what, made)
 end
 
-local function prediction(labels, probabilities)
-  local best, scores = 1, {}
-  for i, label in ipairs(labels) do
-    scores[label] = probabilities[i]
-    if probabilities[i] > probabilities[best] then best = i end
-  end
-  return {
-    label = labels[best], score = probabilities[best], scores = scores,
-  }
-end
-
 --- What is said of all texts.
--- @tparam {string,...} labels
--- @tparam {{number,...},...} rows probabilities of each text
+-- @tparam table model `problem`, `labels` and `thresholds`
+-- @tparam {{number,...},...} rows the numbers of each text
 -- @tparam {int,...} cut bytes of each that were not read
 -- @bool single one text was asked about, no array
 -- @tparam ?number min_score below which a prediction is marked as `abstained`
 -- @treturn table a prediction, or an array of them
-function predictions.all(labels, rows, cut, single, min_score)
+function predictions.all(model, rows, cut, single, min_score)
   local list = {}
   for i, row in ipairs(rows) do
-    list[i] = prediction(labels, row)
+    list[i] = model.problem.answer(row, model)
     list[i].cut = cut[i] > 0 and cut[i] or nil
-    list[i].abstained = list[i].score < (min_score or 0) or nil
+    if min_score then
+      list[i].abstained = list[i].score < min_score or nil
+    end
   end
   return single and list[1] or list
 end
 
 --- Answers on the thread that calls.
--- @tparam table model `core`, `max_length`, `labels` and `space`
+-- @tparam table model `core`, `max_length`, `problem`, `labels`, `thresholds`
+--   and `space`
 -- @tparam string|{string,...} texts
 -- @tparam ?table given options of `classifier:predict`
 -- @treturn table as `predictions.all` gives it
@@ -116,7 +122,7 @@ function predictions.now(model, texts, given)
   local asked = predictions.ask(model, texts, given, "predict")
   local ok, rows, cut = pcall(asked.run, asked, model.space)
   if not ok then fail("predict: %s", rows) end
-  return predictions.all(model.labels, rows, cut, type(texts) == "string",
+  return predictions.all(model, rows, cut, type(texts) == "string",
     given and given.min_score)
 end
 

@@ -22,7 +22,6 @@ local classifier = require "lunula.classifier"
 local core = require "lunula.core"
 local engine = require "lunula.engine"
 local evaluate = require "lunula.evaluate"
-local labels = require "lunula.labels"
 local options = require "lunula.options"
 local tensor = require "lunula.tensor"
 
@@ -147,15 +146,16 @@ local function compare(model, config, tensors, o)
   local before = evaluate(float, o.check, limit)
   local after = evaluate(loaded(model, config, tensors, "int8"), o.check,
     limit)
-  return { n = before.n, before = before.accuracy, after = after.accuracy,
-    drop = 100 * (before.accuracy - after.accuracy) }
+  local score = model.problem.quality
+  return { n = before.n, score = score, before = before[score],
+    after = after[score], drop = 100 * (before[score] - after[score]) }
 end
 
 local function check_drop(result, o)
   if result.drop <= o.max_drop + 1e-9 then return end
-  fail("quantize: accuracy falls by %.2f points, from %.2f %% to %.2f %%; at "
-    .. "most %g are allowed, and nothing was written", result.drop,
-    100 * result.before, 100 * result.after, o.max_drop)
+  fail("quantize: %s falls by %.2f points, from %.2f %% to %.2f %%; at "
+    .. "most %g are allowed, and nothing was written", result.score,
+    result.drop, 100 * result.before, 100 * result.after, o.max_drop)
 end
 
 -- }========
@@ -184,12 +184,13 @@ end
 -- @string dir made when it is not there
 -- @tparam[opt] table given
 -- @tparam[opt] {table,...} given.check labelled rows, as from `data.read`: the
---   accuracy is measured on them before and after
--- @number[opt=0.5] given.max_drop points of accuracy that may be lost on them
+--   accuracy is measured on them before and after (of a multi-label model
+--   `macro_f1`, of a regression `r2`)
+-- @number[opt=0.5] given.max_drop points of it that may be lost on them
 -- @int[opt=32] given.batch_size most rows of a batch
 -- @func[opt] given.on_check called with what was measured, before it is judged
--- @treturn ?table what was measured: `n`, `before` and `after` (accuracy, 0 to
---   1), `drop` (points); nil without rows
+-- @treturn ?table what was measured: `n`, `score` ("accuracy" or which),
+--   `before` and `after` (1 at best), `drop` (points); nil without rows
 -- @raise when more than that is lost, and then nothing is written; when the
 --   model is quantized already; when the folder holds a model that is not, or
 --   can't be written
@@ -201,7 +202,7 @@ return function(model, dir, given)
   check.number(o.max_drop, "quantize: max_drop", { least = 0 })
   model = source_of(model)
   check_place(dir)
-  if o.check then labels.check_rows(o.check, "quantize") end
+  if o.check then model.problem.check_rows(o.check, "quantize") end
   local config, tensors = config_of(model), convert(model)
   local result = o.check and compare(model, config, tensors, o) or nil
   if result then

@@ -5,7 +5,7 @@
 -- @module lunula.settings
 
 local classifier = require "lunula.classifier"
-local labels = require "lunula.labels"
+local problem = require "lunula.problem"
 
 local settings = {}
 
@@ -35,12 +35,15 @@ end
 -- @string name_or_dir as for `lunula.classifier`
 -- @tparam {table,...} rows to learn from
 -- @tparam table given flat options
+-- @tparam[opt] {string,...} labels those of the rows when not given, but of
+--   ordinal ones, whose order only numbers tell
 -- @treturn classifier
 -- @raise as `lunula.classifier`
 -- @usage local model = settings.model(dir, rows, { dropout = 0.2 })
-function settings.model(name_or_dir, rows, given)
+function settings.model(name_or_dir, rows, given, labels)
   local of_model = settings.split(given)
-  of_model.labels = labels.of(rows)
+  local kind = problem.of(of_model.problem_type, "classifier")
+  of_model.labels = labels or kind.labels(rows)
   return classifier(name_or_dir, of_model)
 end
 

@@ -19,6 +19,7 @@ local core = require "lunula.core"
 local job = require "lunula.job"
 local options = require "lunula.options"
 local predictions = require "lunula.predictions"
+local problem = require "lunula.problem"
 
 local share = {}
 
@@ -26,24 +27,39 @@ local KNOWN = { queue_capacity = 64 }
 
 -- {======== what goes along ========
 
--- labels may be any bytes: each has its length before it
-local function packed(max_length, labels)
-  local parts = { ("%d\n"):format(max_length) }
-  for _, label in ipairs(labels) do
-    parts[#parts + 1] = ("%d:%s"):format(#label, label)
+-- Strings of any bytes: each has its length before it.
+local function packed(model)
+  local thresholds = model.thresholds or {}
+  local parts = { tostring(model.max_length), model.problem.name,
+    tostring(#model.labels) }
+  for _, label in ipairs(model.labels) do parts[#parts + 1] = label end
+  for _, threshold in ipairs(thresholds) do
+    parts[#parts + 1] = ("%.17g"):format(threshold)
   end
+  for i, part in ipairs(parts) do parts[i] = ("%d:%s"):format(#part, part) end
   return table.concat(parts)
 end
 
-local function unpacked(bytes)
-  local max_length, at = bytes:match "^(%d+)\n()"
-  local labels = {}
+local function strings_of(bytes)
+  local parts, at = {}, 1
   while at <= #bytes do
     local length, from = bytes:match("^(%d+):()", at)
     at = from + tonumber(length)
-    labels[#labels + 1] = bytes:sub(from, at - 1)
+    parts[#parts + 1] = bytes:sub(from, at - 1)
   end
-  return tonumber(max_length), labels
+  return parts
+end
+
+local function unpacked(bytes)
+  local parts = strings_of(bytes)
+  local count, labels, thresholds = tonumber(parts[3]), {}, nil
+  for i = 1, count do labels[i] = parts[3 + i] end
+  for i = 4 + count, #parts do
+    thresholds = thresholds or {}
+    thresholds[i - 3 - count] = tonumber(parts[i])
+  end
+  return { max_length = tonumber(parts[1]), labels = labels,
+    problem = problem.of(parts[2], "open"), thresholds = thresholds }
 end
 
 -- }========
@@ -55,8 +71,8 @@ local Opened = {}
 -- what a classifier has and an opened model has not
 local ABSENT = {
   infer = true, train = true, forward = true, logits = true, explain = true,
-  parameters = true, save = true, seed = true, set_dropout = true,
-  set_max_length = true,
+  parameters = true, weights = true, save = true, seed = true,
+  set_dropout = true, set_max_length = true, set_thresholds = true,
 }
 
 function Opened.__index(_, name)
@@ -89,8 +105,10 @@ function Opened:submit(texts, given)
 end
 
 function Opened:__tostring()
-  return ("shared classifier (%d labels; %d tokens of a text)"):format(
-    #self.labels, self.max_length)
+  local what = self.problem.fixed_labels and "a number"
+    or ("%d labels"):format(#self.labels)
+  return ("shared classifier (%s; %d tokens of a text)"):format(what,
+    self.max_length)
 end
 
 -- }========
@@ -111,25 +129,23 @@ function share.open(handle, given)
     error(("open: nothing is shared as '%s' in this process; the classifier "
       .. "that was shared must be kept until it is opened"):format(handle), 0)
   end
-  local max_length, labels = unpacked(held:about())
-  return setmetatable({
-    held = held, core = held:model(), space = core.jobs.space(),
-    max_length = max_length, labels = labels,
-    queue = job.queue(o.queue_capacity, "open"),
-  }, Opened)
+  local opened = unpacked(held:about())
+  opened.held, opened.core = held, held:model()
+  opened.space = core.jobs.space()
+  opened.queue = job.queue(o.queue_capacity, "open")
+  return setmetatable(opened, Opened)
 end
 
 --- Makes a share of a model.
--- @tparam userdata model of `core.model`
--- @int max_length
--- @tparam {string,...} labels
--- @treturn table `handle`, which is good for as long as this is held, `model`
+-- @tparam table model `core` (core.model), `problem`, `labels`, `thresholds`
 --   and `max_length`
-function share.new(model, max_length, labels)
-  local held = core.share.new(model, packed(max_length, labels))
+-- @treturn table `handle`, which is good for as long as this is held, `model`
+--   (core.model), `max_length` and `thresholds`
+function share.new(model)
+  local held = core.share.new(model.core, packed(model))
   return {
-    held = held, handle = held:handle(), model = model,
-    max_length = max_length,
+    held = held, handle = held:handle(), model = model.core,
+    max_length = model.max_length, thresholds = model.thresholds,
   }
 end
 

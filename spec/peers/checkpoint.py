@@ -4,8 +4,10 @@ usage: python3 spec/peers/checkpoint.py DIR TEXTS
 
 DIR is a classifier that lunula saved (`model:save`), TEXTS a file with a text
 a line. Needs torch and transformers, and lunula built (`make`). Prints the
-largest difference between two probabilities; exit status 1 when it is above
-1e-4, or a label differs.
+largest difference between two probabilities, or of a regression two values in
+units of the larger; exit status 1 when it is above 1e-4, or a label differs.
+What transformers says of the config's problem_type is what is compared, and of
+ordinal labels what CORAL makes of it.
 """
 import json
 import os
@@ -22,7 +24,8 @@ local json = require "lunula.json"
 local texts = {}
 for line in io.lines(arg[2]) do texts[#texts + 1] = line end
 for _, answer in ipairs(lunula.classifier(arg[1]):predict(texts)) do
-  print(json.encode { label = answer.label, scores = answer.scores })
+  if answer.labels then json.array(answer.labels) end
+  print(json.encode(answer))
 end
 """
 
@@ -36,6 +39,27 @@ def ours(folder, path):
     return [json.loads(line) for line in out.splitlines()]
 
 
+def answer_of(logits, config):
+    """what a prediction of lunula's has, from transformers' logits"""
+    if config.problem_type == "regression":
+        return {"value": logits.item()}
+    names = [config.id2label[i] for i in range(len(logits))]
+    if config.problem_type == "single_label_classification":
+        scores = dict(zip(names, logits.softmax(-1).tolist()))
+        return {"label": max(scores, key=scores.get), "scores": scores}
+    above = logits.sigmoid().tolist()
+    if getattr(config, "classifier_problem_type", None) == "ordinal":
+        names = config.classifier_labels
+        steps = [1] + above + [0]
+        return {"label": names[sum(p > 0.5 for p in above)],
+                "scores": {name: steps[i] - steps[i + 1]
+                           for i, name in enumerate(names)}}
+    least = getattr(config, "classifier_thresholds", None)
+    least = least or [0.5] * len(above)
+    return {"labels": [n for n, p, t in zip(names, above, least) if p >= t],
+            "scores": dict(zip(names, above))}
+
+
 def theirs(folder, texts):
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
@@ -44,19 +68,24 @@ def theirs(folder, texts):
         tokens = tokenizer(text, truncation=True, max_length=128,
                            return_tensors="pt")
         with torch.no_grad():
-            scores = model(**tokens).logits[0].softmax(-1).tolist()
-        named = {model.config.id2label[i]: s for i, s in enumerate(scores)}
-        answers.append({"label": max(named, key=named.get), "scores": named})
+            logits = model(**tokens).logits[0]
+        answers.append(answer_of(logits, model.config))
     return answers
+
+
+def difference(a, b):
+    if "value" in b:
+        most = max(abs(a["value"]), abs(b["value"]), 1)
+        return abs(a["value"] - b["value"]) / most
+    return max(abs(a["scores"][k] - s) for k, s in b["scores"].items())
 
 
 folder, path = sys.argv[1:]
 texts = open(path, encoding="utf-8").read().splitlines()
 worst, wrong = 0.0, 0
 for a, b in zip(ours(folder, path), theirs(folder, texts), strict=True):
-    wrong += a["label"] != b["label"]
-    worst = max([worst] + [abs(a["scores"][k] - s)
-                           for k, s in b["scores"].items()])
+    wrong += any(a[k] != b[k] for k in ("label", "labels") if k in b)
+    worst = max(worst, difference(a, b))
 print(f"{len(texts)} texts: largest difference {worst:.2e}, "
       f"{wrong} labels differ")
 sys.exit(worst > LIMIT or wrong > 0)

@@ -4,7 +4,8 @@
 **
 **   answers(model, texts, pairs | nil, options, batch_size, batch_tokens
 **   [, threads]):
-**     options as of a tokenizer's encode
+**     options as of a tokenizer's encode, and `activation`: "softmax" (when
+**     not given), "sigmoid" or "none"
 **   space()
 **   queue(capacity)
 **
@@ -89,11 +90,25 @@ static int64_t check_limit(lua_State *L, int arg) {
 }
 
 
+static ModelActivation check_activation(lua_State *L, int options) {
+  static const char *const names[] = {
+    [MODEL_SOFTMAX] = "softmax", [MODEL_SIGMOID] = "sigmoid",
+    [MODEL_LINEAR] = "none", NULL };
+  lua_getfield(L, options, "activation");
+  int i = luaL_checkoption(L, -1, names[MODEL_SOFTMAX], names);
+  lua_pop(L, 1);
+  return (ModelActivation)i;
+}
+
+
 static int l_answers(lua_State *L) {
   Model *m = lmodel_check(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
-  AnswersOptions o = { ltokenizer_checkoptions(L, 4), check_limit(L, 5),
-                       check_limit(L, 6), (int)luaL_optinteger(L, 7, 0) };
+  AnswersOptions o = { .encode = ltokenizer_checkoptions(L, 4),
+                       .activation = check_activation(L, 4),
+                       .batch_size = check_limit(L, 5),
+                       .batch_tokens = check_limit(L, 6),
+                       .threads = (int)luaL_optinteger(L, 7, 0) };
   luaL_argcheck(L, model_tokenizer(m) != NULL, 1, "it has no tokenizer");
   Answers **a = (Answers **)push_slot(L, ANSWERS);
   *a = answers_new(m, &o);
@@ -104,10 +119,10 @@ static int l_answers(lua_State *L) {
 }
 
 
-/* pushes two arrays: of each text an array of probabilities, one for each
-   class, and how many of its bytes were cut */
+/* pushes two arrays: of each text an array of numbers, one for each output,
+   and how many of its bytes were cut */
 static int push_results(lua_State *L, const Answers *a) {
-  const float *p = answers_probabilities(a);
+  const float *p = answers_numbers(a);
   int64_t n = answers_count(a), width = answers_width(a);
   lua_createtable(L, (int)n, 0);
   for (int64_t i = 0; i < n; i++) {
@@ -150,7 +165,7 @@ static Answers *check_fresh(lua_State *L, int arg) {
 }
 
 
-/* run(space): probabilities, cut */
+/* run(space): numbers, cut */
 static int answers_now(lua_State *L) {
   Error e;
   Answers *a = check_fresh(L, 1);
@@ -231,7 +246,7 @@ static int m_wait(lua_State *L) {
 }
 
 
-/* result(): probabilities, cut; waits until there is an end to it */
+/* result(): numbers, cut; waits until there is an end to it */
 static int m_result(lua_State *L) {
   Job *j = check_slot(L, 1, JOB);
   job_wait(j, INFINITY);

@@ -1,8 +1,8 @@
 /*
-** Texts in, probabilities out. See answers.h.
+** Texts in, numbers out. See answers.h.
 **
 ** What a run needs is let go of at its end: a job that is done may wait long
-** for its owner, with the probabilities alone.
+** for its owner, with the numbers alone.
 */
 #include "answers.h"
 
@@ -29,7 +29,7 @@ struct Answers {
   const Job *job;        /* that it is the work of; or NULL */
   Encoding encoding;     /* of all texts */
   int32_t *order;        /* [sequences], the longest first */
-  float *probabilities;  /* [sequences, width], in the end [count, width] */
+  float *numbers;        /* [sequences, width], in the end [count, width] */
   int32_t *cut;          /* [count] */
 };
 
@@ -71,7 +71,7 @@ void answers_free(Answers *a) {
   if (a == NULL) return;
   free_texts(a);
   free_tokens(a);
-  mem_free(a->probabilities);
+  mem_free(a->numbers);
   mem_free(a->cut);
   model_release(a->model);
   free(a);
@@ -122,7 +122,7 @@ int64_t answers_width(const Answers *a) {
 
 
 size_t answers_bytes(const Answers *a) {
-  size_t each = (size_t)answers_width(a) * sizeof *a->probabilities;
+  size_t each = (size_t)answers_width(a) * sizeof *a->numbers;
   return sizeof *a + a->length + a->count * each;
 }
 
@@ -132,8 +132,8 @@ bool answers_ran(const Answers *a) {
 }
 
 
-const float *answers_probabilities(const Answers *a) {
-  return a->probabilities;
+const float *answers_numbers(const Answers *a) {
+  return a->numbers;
 }
 
 
@@ -261,9 +261,9 @@ static bool run_batch(Answers *a, Space *s, const Batching *b, int64_t first,
                   .types = b->types, .offsets = b->offsets };
   if (!model_accepts(a->model, &batch, e)) return false;
   if (!model_run(a->model, s, &batch, b->out)) return error_no_memory(e);
-  model_probabilities(b->out, n, (int64_t)width);
+  model_activate(b->out, n, (int64_t)width, a->options.activation);
   for (int64_t i = 0; i < n; i++)
-    memcpy(a->probabilities + (size_t)rows[i] * width,
+    memcpy(a->numbers + (size_t)rows[i] * width,
            b->out + (size_t)i * width, width * sizeof *b->out);
   return true;
 }
@@ -292,8 +292,8 @@ static void pool_windows(Answers *a) {
     for (int64_t c = 0; c < width; c++) {
       double sum = 0;
       for (int64_t i = first; i < end; i++)
-        sum += (double)a->probabilities[i * width + c];
-      a->probabilities[text * width + c] = (float)(sum / (double)(end - first));
+        sum += (double)a->numbers[i * width + c];
+      a->numbers[text * width + c] = (float)(sum / (double)(end - first));
     }
   }
 }
@@ -302,10 +302,10 @@ static void pool_windows(Answers *a) {
 static bool answer(Answers *a, Space *s, Error *e) {
   if (!encode(a, e) || !sort(a, e)) return false;
   size_t width = (size_t)answers_width(a);
-  a->probabilities = mem_alloc((size_t)sequences(a) * width *
-                               sizeof *a->probabilities);
+  a->numbers = mem_alloc((size_t)sequences(a) * width *
+                               sizeof *a->numbers);
   Batching b = { .ids = NULL };
-  bool ok = a->probabilities != NULL && make_batching(a, &b)
+  bool ok = a->numbers != NULL && make_batching(a, &b)
           ? run_batches(a, s, &b, e) : error_no_memory(e);
   free_batching(&b);
   if (ok && sequences(a) > answers_count(a)) pool_windows(a);

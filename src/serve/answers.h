@@ -1,9 +1,9 @@
 /*
-** Texts in, probabilities out: what a prediction does once the host has
+** Texts in, numbers out: what a prediction does once the host has
 ** handed its texts over, on whatever thread.
 **
 **   texts -> sequences of token ids -> batches of like length -> model
-**         -> softmax -> mean over the windows of each text
+**         -> activation -> mean over the windows of each text
 **
 ** What always holds: the texts are copies, and nothing of Lua is touched. Who
 ** answers, in how many threads and beside what else, changes no bit.
@@ -20,6 +20,7 @@ typedef struct Answers Answers;
 
 typedef struct AnswersOptions {
   EncodeOptions encode;
+  ModelActivation activation;
   int64_t batch_size;    /* most sequences of a batch, */
   int64_t batch_tokens;  /* and tokens, but for a sequence that has more: it is
                             a batch of its own */
@@ -46,7 +47,7 @@ int64_t  answers_count(const Answers *a);  /* texts */
 int64_t  answers_width(const Answers *a);
 size_t   answers_bytes(const Answers *a);  /* that it takes, about */
 /* once it ran: [count, width]; and [count] bytes that were cut of each */
-const float   *answers_probabilities(const Answers *a);
+const float   *answers_numbers(const Answers *a);
 const int32_t *answers_cut(const Answers *a);
 
 #pragma GCC visibility pop

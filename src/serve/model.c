@@ -247,12 +247,25 @@ bool model_run(Model *m, Space *s, const Batch *b, float *out) {
 }
 
 
-void model_probabilities(float *x, int64_t rows, int64_t width) {
-  for (int64_t r = 0; r < rows; r++, x += width) {
-    float most = x[0], total = 0;
-    for (int64_t c = 1; c < width; c++) most = x[c] > most ? x[c] : most;
-    for (int64_t c = 0; c < width; c++) total += x[c] = expf(x[c] - most);
-    for (int64_t c = 0; c < width; c++) x[c] /= total;
+static void softmax_row(float *x, int64_t width) {
+  float most = x[0], total = 0;
+  for (int64_t c = 1; c < width; c++) most = x[c] > most ? x[c] : most;
+  for (int64_t c = 0; c < width; c++) total += x[c] = expf(x[c] - most);
+  for (int64_t c = 0; c < width; c++) x[c] /= total;
+}
+
+
+void model_activate(float *x, int64_t rows, int64_t width,
+                    ModelActivation how) {
+  switch (how) {
+    case MODEL_SOFTMAX:
+      for (int64_t r = 0; r < rows; r++) softmax_row(x + r * width, width);
+      break;
+    case MODEL_SIGMOID:
+      for (int64_t i = 0; i < rows * width; i++) x[i] = 1 / (1 + expf(-x[i]));
+      break;
+    case MODEL_LINEAR:
+      break;
   }
 }
 

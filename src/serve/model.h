@@ -66,8 +66,16 @@ bool   model_accepts(const Model *m, const Batch *b, Error *e);
    and out is undefined */
 bool   model_run(Model *m, Space *s, const Batch *b, float *out);
 
-/* logits to probabilities: softmax of each row, in place; x [rows, width] */
-void   model_probabilities(float *x, int64_t rows, int64_t width);
+/* what an answer's logits mean */
+typedef enum ModelActivation {
+  MODEL_SOFTMAX,  /* one of several labels: probabilities that sum to 1 */
+  MODEL_SIGMOID,  /* of each label whether: a probability each */
+  MODEL_LINEAR    /* they are the answer */
+} ModelActivation;
+
+/* logits to what they mean, in place; x [rows, width] */
+void   model_activate(float *x, int64_t rows, int64_t width,
+                      ModelActivation how);
 
 #pragma GCC visibility pop
 

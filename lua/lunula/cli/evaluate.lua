@@ -4,6 +4,11 @@
 local json = require "lunula.cli.json"
 local model = require "lunula.cli.model"
 local output = require "lunula.cli.output"
+local rows = require "lunula.cli.rows"
+
+local OPTIONS = { { name = "json", value = "FILE",
+  what = "write the figures there" } }
+for i, option in ipairs(rows.options) do table.insert(OPTIONS, i, option) end
 
 local evaluate = {
   name = "evaluate",
@@ -12,11 +17,7 @@ local evaluate = {
     { name = "MODEL", what = "folder that lunula train made" },
     { name = "F", what = "labelled texts: .csv, .tsv or .jsonl" },
   },
-  options = model.with_options {
-    { name = "text", value = "COL", what = "column or field of the text" },
-    { name = "label", value = "COL", what = "column or field of the label" },
-    { name = "json", value = "FILE", what = "write the figures there" },
-  },
+  options = model.with_options(OPTIONS),
 }
 
 --- Runs the command.
@@ -24,9 +25,9 @@ local evaluate = {
 function evaluate.run(values)
   local lunula = require "lunula"
   json.check_place(values.json)
-  local rows = lunula.data.read(values.f,
-    { text = values.text, label = values.label })
-  local report = lunula.evaluate(model.load(values), rows)
+  local classifier = model.load(values)
+  local report = lunula.evaluate(classifier, lunula.data.read(values.f,
+    rows.columns(values, classifier.problem)))
   output.line(tostring(report))
   output.flush()
   if values.json then json.write(values.json, report) end

@@ -1,13 +1,17 @@
---- lunula predict: a label for each text, as a line of JSON.
+--- lunula predict: what a model says of each text, as a line of JSON.
 -- @module lunula.cli.predict
 
 local arguments = require "lunula.cli.arguments"
+local array = require("lunula.json").array
 local json = require "lunula.cli.json"
 local model = require "lunula.cli.model"
 local texts = require "lunula.cli.texts"
 
 local OPTIONS = {
-  texts.options[1], texts.options[2],
+  texts.options[1],
+  { name = "text-pair", value = "COL",
+    what = "column or field of a second text" },
+  texts.options[2],
   { name = "max-length", type = "integer", value = "N", min = 2,
     what = "tokens read of a text; as it was trained when not given" },
   { name = "truncation", value = "HOW",
@@ -33,13 +37,14 @@ local predict = {
   options = model.with_options(OPTIONS),
 }
 
-local FIELDS = { "text", "label", "score", "scores", "abstained", "cut" }
-
--- the line of a prediction: those of the fields that it has
-local function line_of(text, prediction)
-  local present = {}
-  prediction.text = text
-  for _, name in ipairs(FIELDS) do
+-- an object with the fields of its problem's answers, in their order
+local function line_of(problem, text, pair, prediction)
+  local names, present = { "text", "text_pair" }, {}
+  for _, name in ipairs(problem.fields) do names[#names + 1] = name end
+  names[#names + 1], names[#names + 2] = "abstained", "cut"
+  prediction.text, prediction.text_pair = text, pair
+  if prediction.labels then array(prediction.labels) end
+  for _, name in ipairs(names) do
     if prediction[name] ~= nil then present[#present + 1] = name end
   end
   return json.object(prediction, present)
@@ -61,10 +66,12 @@ function predict.run(values)
   local how = { batch_size = values.batch_size,
     batch_tokens = values.batch_tokens, truncation = values.truncation,
     stride = values.stride, min_score = values.min_score }
-  texts.answer(values, function(batch)
+  texts.answer(values, function(batch, pairs_of_batch)
     local lines = {}
+    how.text_pairs = pairs_of_batch
     for i, prediction in ipairs(classifier:predict(batch, how)) do
-      lines[i] = line_of(batch[i], prediction)
+      lines[i] = line_of(classifier.problem, batch[i],
+        pairs_of_batch and pairs_of_batch[i], prediction)
     end
     return lines
   end)

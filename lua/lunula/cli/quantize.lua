@@ -4,6 +4,7 @@
 local arguments = require "lunula.cli.arguments"
 local fetch = require "lunula.cli.fetch"
 local output = require "lunula.cli.output"
+local rows = require "lunula.cli.rows"
 
 local quantize = {
   name = "quantize",
@@ -16,16 +17,15 @@ local quantize = {
       what = "folder of the quantized model" },
     { name = "check", value = "F",
       what = "labelled texts: measure what accuracy it costs" },
-    { name = "text", value = "COL", what = "column or field of the text" },
-    { name = "label", value = "COL", what = "column or field of the label" },
+    rows.options[1], rows.options[2], rows.options[3], rows.options[4],
     { name = "max-drop", type = "number", value = "POINTS", min = 0,
       what = "write nothing where more is lost (0.5)" },
   },
 }
 
 local function show(result)
-  output.line(("accuracy before %.2f %%, after %.2f %% (%d texts)"):format(
-    100 * result.before, 100 * result.after, result.n))
+  output.line(("%s before %.2f %%, after %.2f %% (%d texts)"):format(
+    result.score, 100 * result.before, 100 * result.after, result.n))
   output.flush()
 end
 
@@ -33,14 +33,15 @@ end
 -- @tparam table values of its arguments
 function quantize.run(values)
   local lunula = require "lunula"
-  for _, option in ipairs { "text", "label", "max-drop" } do
+  for _, option in ipairs { "text", "text-pair", "label", "label-separator",
+      "max-drop" } do
     arguments.needs(values, option, "check")
   end
-  local rows = values.check and lunula.data.read(values.check,
-    { text = values.text, label = values.label })
   local model = lunula.classifier(fetch.model(values.model))
+  local check = values.check and lunula.data.read(values.check,
+    rows.columns(values, model.problem))
   lunula.quantize(model, values.output,
-    { check = rows, max_drop = values.max_drop, on_check = show })
+    { check = check, max_drop = values.max_drop, on_check = show })
   output.line(values.output)
 end
 

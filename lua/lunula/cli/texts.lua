@@ -56,8 +56,9 @@ Window.__index = Window
 
 local function new_window(answer, most)
   return setmetatable({ answer = answer, most = most,
-    size = math.min(FIRST, most), texts = {}, bytes = 0, answered = 0,
-    begun = core.system.monotonic(), bar = progress.new() }, Window)
+    size = math.min(FIRST, most), texts = {}, pairs = {}, bytes = 0,
+    answered = 0, begun = core.system.monotonic(), bar = progress.new() },
+    Window)
 end
 
 -- Of a pipe with a name nobody tells whether more is there: a text at a time.
@@ -77,10 +78,10 @@ end
 
 -- Answers the texts that wait.
 function Window:flush()
-  local asked = self.texts
-  self.texts, self.bytes = {}, 0
+  local asked, pairs_too = self.texts, self.pairs
+  self.texts, self.pairs, self.bytes = {}, {}, 0
   if #asked == 0 then return end
-  local lines = self.answer(asked)
+  local lines = self.answer(asked, #pairs_too > 0 and pairs_too or nil)
   self.bar:clear()
   output.lines(lines)
   output.flush()
@@ -88,10 +89,11 @@ function Window:flush()
   show(self)
 end
 
--- A text more, and the answers of all when the window is full.
-function Window:add(text)
-  self.texts[#self.texts + 1] = text
-  self.bytes = self.bytes + #text
+-- A text more, and the answers of all when the window is full. All have a
+-- pair, or none.
+function Window:add(text, pair)
+  self.texts[#self.texts + 1], self.pairs[#self.pairs + 1] = text, pair
+  self.bytes = self.bytes + #text + #(pair or "")
   if #self.texts < self.size and self.bytes < FULL then return end
   self:flush()
   self.size = math.min(2 * self.size, self.most)
@@ -103,14 +105,17 @@ local function read(window, values)
   local source = open(values, function() window:flush() end)
   read_from(window, source)
   for row in data.rows(source.input, { text = values.text, label = false,
-    format = source.format, empty = true, name = source.name }) do
-    window:add(row.text)
+    text_pair = values.text_pair, format = source.format, empty = true,
+    name = source.name }) do
+    window:add(row.text, row.text_pair)
   end
 end
 
 --- Answers each text of the input with a line.
--- @tparam table values `f`, `text` and `format` as the command line gave them
--- @func answer from an array of texts to an array of as many lines
+-- @tparam table values `f`, `text`, `text_pair` and `format` as the command
+--   line gave them
+-- @func answer from an array of texts, and one of their pairs where they have
+--   some, to an array of as many lines
 -- @int[opt] most texts answered together: 1 where each takes its time
 -- @raise what reading raises, with file and line, once all texts before it
 --   have their answers

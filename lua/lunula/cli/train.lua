@@ -7,13 +7,14 @@ local checkpoint = require "lunula.checkpoint"
 local fetch = require "lunula.cli.fetch"
 local guarded = require "lunula.cli.guarded"
 local json = require "lunula.cli.json"
-local labels = require "lunula.labels"
 local output = require "lunula.cli.output"
+local problem = require "lunula.problem"
 local progress = require "lunula.progress"
+local rows = require "lunula.cli.rows"
 local settings = require "lunula.settings"
 local training = require "lunula.cli.training"
 
-local system = core.system
+local files, system = core.io, core.system
 
 local TAUGHT = 0.5  -- the distillation_weight of a run with a teacher
 
@@ -25,8 +26,9 @@ local BEFORE = {
   { name = "validation", value = "F",
     what = "labelled texts that choose the best epoch" },
   { name = "test", value = "F", what = "labelled texts to judge it by" },
-  { name = "text", value = "COL", what = "column or field of the text" },
-  { name = "label", value = "COL", what = "column or field of the label" },
+  rows.options[1], rows.options[2], rows.options[3], rows.options[4],
+  { name = "labels", type = "list", value = "L,L,...",
+    what = "all labels, the lowest first; those of the texts else" },
   { name = "teacher", value = "DIR|FILE.jsonl", what = "learn from its "
     .. "answers too: a model, or what lunula predict wrote" },
   { name = "output", value = "DIR", required = true,
@@ -64,44 +66,56 @@ local train = {
   complete = training.add_recipe,
 }
 
+-- A classifier that is there goes on with its own problem.
+local function problem_of(values)
+  local folder = values.model
+  local is_there = files.stat(folder .. "/config.json") == "file"
+  if values.problem_type or not is_there then
+    return problem.of(values.problem_type, "train")
+  end
+  return problem.of_folder(checkpoint.read(folder))
+end
+
 -- What is wrong with any of them is better known before the training.
-local function read_sets(lunula, values)
-  local columns = { text = values.text, label = values.label }
-  local sets = {}
+local function read_sets(lunula, values, kind)
+  local columns, sets = rows.columns(values, kind), {}
   for _, name in ipairs { "train", "validation", "test" } do
     local file = values[name]
     if file then
       sets[name] = lunula.data.read(file, columns)
-      labels.check_rows(sets[name], file)
-      labels.check_seen(sets[name], sets.train, file)
+      kind.check_rows(sets[name], file)
+      kind.check_seen(sets[name], sets.train, file)
     end
   end
-  labels.check_two(sets.train, values.train)
+  kind.check_learnable(sets.train, values.train)
   return sets
 end
 
 -- The rows with a teacher's scores.
-local function taught(lunula, rows, teacher)
-  if teacher:find "%.jsonl$" then return lunula.distil.read(rows, teacher) end
+local function taught(lunula, list, teacher)
+  if teacher:find "%.jsonl$" then return lunula.distil.read(list, teacher) end
   local bar = progress.new()
   return bar:during(lunula.distil.scores,
-    lunula.classifier(fetch.model(teacher)), rows,
+    lunula.classifier(fetch.model(teacher)), list,
     { on_progress = function(done, n)
       bar:part(done, n, ("asking the teacher: %d of %d"):format(done, n))
     end })
 end
 
-local function epoch_line(entry, values)
+local function epoch_line(entry, values, kind)
   local epochs = values.max_steps and "" or "/" .. values.epochs
   local line = ("epoch %d%s  train loss %.4f"):format(entry.epoch, epochs,
     entry.train_loss)
   local validation = entry.validation
   if not validation then return line end
-  return ("%s  validation loss %.4f  accuracy %.4f  macro F1 %.4f"):format(
-    line, validation.loss, validation.accuracy, validation.macro_f1)
+  line = ("%s  validation loss %.4f"):format(line, validation.loss)
+  for _, score in ipairs(kind.shown) do
+    line = ("%s  %s %.4f"):format(line, score[2], validation[score[1]])
+  end
+  return line
 end
 
-local function options_of(values, validation, bar)
+local function options_of(values, validation, kind, bar)
   local _, options = settings.split(training.given(values))
   options.validation, options.checkpoint = validation, values.output
   options.checkpoint_every, options.resume = values.checkpoint_every,
@@ -109,7 +123,7 @@ local function options_of(values, validation, bar)
   options.on_step = function(info) bar:step(info) end
   options.on_epoch = function(entry)
     bar:clear()
-    output.line(epoch_line(entry, values))
+    output.line(epoch_line(entry, values, kind))
     output.flush()
   end
   return options
@@ -118,7 +132,7 @@ end
 local function fit(lunula, model, sets, values)
   return guarded.run(values.output, function(bar)
     return lunula.train(model, sets.train,
-      options_of(values, sets.validation, bar))
+      options_of(values, sets.validation, model.problem, bar))
   end, ", --resume goes on from it")
 end
 
@@ -178,7 +192,11 @@ function train.run(values)
   check_adapter(values)
   arguments.needs(values, "calibrate", "validation")
   local lunula = require "lunula"
-  local sets = read_sets(lunula, values)
+  local kind = problem_of(values)
+  if values.calibrate and not kind.is_single then
+    arguments.wrong("--calibrate: not for %s", kind.name)
+  end
+  local sets = read_sets(lunula, values, kind)
   json.check_place(values.json)
   guarded.check_folder(values, "output")
   guarded.check_folder(values, "adapter")
@@ -188,8 +206,9 @@ function train.run(values)
     sets.train = taught(lunula, sets.train, values.teacher)
     values.distillation_weight = values.distillation_weight or TAUGHT
   end
+  values.problem_type = kind.name
   local model = settings.model(fetch.model(values.model), sets.train,
-    training.given(values))
+    training.given(values), values.labels)
   checkpoint.make_folders(values.output)
   local result = fit(lunula, model, sets, values)
   local calibration = calibrate(lunula, model, sets, values)

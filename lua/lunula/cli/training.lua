@@ -4,13 +4,30 @@
 -- @module lunula.cli.training
 
 local arguments = require "lunula.cli.arguments"
+local labels = require "lunula.labels"
+local problem = require "lunula.problem"
 local recipes = require "lunula.recipes"
 local techniques = require "lunula.train.techniques"
 
 local training = {}
 
+-- those of all types of problems, each once
+local function metrics()
+  local all = {}
+  for name in pairs(problem.TYPES) do
+    for _, score in ipairs(problem.of(name, "metric").scores) do
+      if score ~= "n" then all[#all + 1] = score end
+    end
+  end
+  return labels.distinct(all)
+end
+
 --- The options, as `lunula.cli.arguments` declares them.
 training.options = {
+  { name = "problem-type", value = "TYPE", choices = {
+    "single_label_classification", "multi_label_classification", "regression",
+    "ordinal" }, what = "what is learnt: single_label_classification (when "
+      .. "not given), multi_label_classification, regression, ordinal" },
   { name = "epochs", type = "integer", value = "N", min = 1, default = 3,
     what = "passes over the texts" },
   { name = "max-steps", type = "integer", value = "N", min = 1,
@@ -32,6 +49,13 @@ training.options = {
     what = "tokens kept of a text (128, or what the model has)" },
   { name = "pooling", value = "NAME", choices = { "pooler", "first", "mean" },
     what = "what the head sees: pooler, first, mean (pooler)" },
+  { name = "attention", value = "NAME",
+    choices = { "bidirectional", "causal" },
+    what = "causal: a token sees none behind it" },
+  { name = "adapter-size", type = "integer", value = "N", min = 1,
+    what = "put bottleneck adapters into each layer (--tune adapters)" },
+  { name = "new-head", type = "boolean",
+    what = "leave out the head of a model that learnt another task" },
   { name = "warmup-ratio", type = "number", value = "X", min = 0, max = 1,
     default = 0.1, what = "part of the steps in which the rate rises" },
   { name = "weight-decay", type = "number", value = "X", min = 0,
@@ -47,8 +71,10 @@ training.options = {
   { name = "validate-every", type = "integer", value = "N", min = 1,
     what = "judge after so many steps, too" },
   { name = "metric", value = "NAME",
-    choices = { "accuracy", "macro_f1", "weighted_f1", "mcc", "loss" },
+    choices = metrics(),
     what = "of the validation, that says what is best (accuracy)" },
+  { name = "tune-thresholds", type = "boolean", default = true,
+    what = "several labels: each is said from 0.5 on" },
   { name = "patience", type = "integer", value = "N", min = 1,
     what = "stop after so many validations without a better one" },
   { name = "shuffle", type = "boolean", default = true,

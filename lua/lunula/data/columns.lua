@@ -1,6 +1,8 @@
 --- Which column of a file plays which role in a row.
 -- @module lunula.data.columns
 
+local label = require "lunula.data.label"
+
 local columns = {}
 
 --- The roles, in the order in which a row is read and checked.
@@ -87,21 +89,31 @@ function columns.find(names, given, input, line)
   return chosen
 end
 
---- Checks that a row has something in every role, and notes where it is from.
+-- Whether a value may be nothing but space: texts where that is allowed; the
+-- label of a row that may have none.
+local function may_be_empty(role, options)
+  if role == "label" then return options.label_separator ~= nil end
+  return options.empty and (role == "text" or role == "text_pair")
+end
+
+--- Checks that a row has something in every role, makes its label what it is to
+-- be, and notes where it is from.
 -- @tparam table row role to string
--- @bool empty whether its texts may be empty
+-- @tparam table options of `data.read`
 -- @tparam Lines input
 -- @int line
--- @treturn table the row, with `file` and `line`
+-- @treturn table the row, with `file` and `line`; `labels` in place of `label`
+--   where there are several
 -- @raise when a value is missing or nothing but space
-function columns.checked(row, empty, input, line)
+function columns.checked(row, options, input, line)
   for _, role in ipairs(columns.roles) do
     local value = row[role]
-    local may_be_empty = empty and (role == "text" or role == "text_pair")
-    if value and not may_be_empty and not value:find("%S") then
+    if type(value) == "string" and not value:find("%S")
+        and not may_be_empty(role, options) then
       input:fail(line, "empty %s", role)
     end
   end
+  label.settle(row, options, input, line)
   row.file, row.line = input.name, line
   return row
 end

@@ -1,11 +1,13 @@
 --- Labelled texts out of files.
 -- A row is a table with the strings `text` and `label`, and `text_pair`,
 -- `group` and `time` where such columns are asked for; `file` and `line` say
--- where it stands, for messages. Reading is strict: a
+-- where it stands, for messages. A label may be a number, and a row may have
+-- several, `labels`. Reading is strict: a
 -- row that is not what the file promises is an error with file and line, not
 -- a guess, since what is read wrong here is learnt wrong later.
 -- @module lunula.data
 
+local check = require "lunula.check"
 local opt = require "lunula.options"
 local columns = require "lunula.data.columns"
 local csv = require "lunula.data.csv"
@@ -18,7 +20,10 @@ local none = opt.none
 local OPTIONS = {
   text = none, text_pair = none, label = none, group = none, time = none,
   format = none, header = true, empty = false, name = none,
+  label_separator = none, label_type = "string",
 }
+
+local LABEL_TYPES = { string = true, number = true }
 
 local EXTENSIONS = {
   csv = "csv", tsv = "tsv", jsonl = "jsonl", ndjson = "jsonl", txt = "lines",
@@ -70,7 +75,7 @@ local function tabular_rows(input, options, record)
     for _, column in ipairs(chosen) do
       row[column.role] = fields[column.position]
     end
-    return columns.checked(row, options.empty, input, line)
+    return columns.checked(row, options, input, line)
   end
 end
 
@@ -102,11 +107,12 @@ local function line_rows(input, options, mixed)
     if not line then return nil end
     local row
     if mixed and line:sub(1, 1) == "{" then
-      row = jsonl.row(jsonl.object(input, line), chosen, input)
+      row = jsonl.row(jsonl.object(input, line), chosen, input,
+        options.label_separator ~= nil)
     else
       row = plain_row(line, chosen, input)
     end
-    return columns.checked(row, options.empty, input, input.number)
+    return columns.checked(row, options, input, input.number)
   end
 end
 
@@ -137,6 +143,14 @@ local function check_format(format)
   if format == nil or format ~= "mixed" and READERS[format] then return end
   error(("data: unknown format '%s'; known: csv, jsonl, lines, tsv")
     :format(tostring(format)), 0)
+end
+
+local function check_label_options(options)
+  local separator = options.label_separator
+  if separator ~= nil and (type(separator) ~= "string" or separator == "") then
+    error("data: label_separator: expected a string that is not empty", 0)
+  end
+  check.choice(options.label_type, "data: label_type", LABEL_TYPES)
 end
 
 local function opened(path)
@@ -183,6 +197,7 @@ end
 function data.rows(source, options)
   options = opt.check(options, OPTIONS, "data")
   check_format(options.format)
+  check_label_options(options)
   local file, format, ours = resolve(source, options)
   local input = lines.of(file, name_of(source, options))
   local next_row = READERS[format](input, options)
@@ -204,6 +219,10 @@ end
 --   names (text, sentence, review ..., in any case) when not given
 -- @tparam[opt] string|boolean options.label column of the label; guessed
 --   (label, category, class ...) when not given, none when false
+-- @tparam[opt] string options.label_separator what stands between the labels
+--   of a row that may have several, or none: rows then have `labels`, an array
+--   of strings. In JSON a label may then be such an array, too
+-- @string[opt="string"] options.label_type "number": labels are numbers
 -- @tparam[opt] string options.text_pair column of a second text
 -- @tparam[opt] string options.group column of what a row belongs to: an
 --   author, a product; see `split`
@@ -217,12 +236,14 @@ end
 --   are then numbers from 1
 -- @bool[opt=false] options.empty whether texts may be empty
 -- @tparam[opt] string options.name what errors call the source
--- @treturn {table,...} rows of strings: text, label, text_pair, group, time.
+-- @treturn {table,...} rows of strings: text, label (or labels), text_pair,
+--   group, time.
 --   Numbers in JSON become their digits (1 is "1"); in CSV all is as it
 --   stands. With `file`, the source's name, and `line`, where the row begins
 -- @raise with file and line, when the file can't be read, a row has more or
 --   fewer fields than the header, a quote is misplaced, a column is unknown
---   or named twice, a value is empty or of the wrong type, the JSON is bad,
+--   or named twice, a value is empty or of the wrong type, a label comes twice
+--   in a row or is no number where one is asked for, the JSON is bad,
 --   or there are no rows
 -- @usage local reviews = data.read("reviews.csv", { text = "sentence" })
 -- print(#reviews, reviews[1].text, reviews[1].label)

@@ -47,21 +47,33 @@ local function as_string(value, role)
   if type(value) == "boolean" then return tostring(value) end
 end
 
+-- The labels of an array.
+local function as_strings(value)
+  if type(value) ~= "table" then return nil end
+  local list, n = {}, 0
+  for _ in pairs(value) do n = n + 1 end
+  for i, item in ipairs(value) do list[i] = as_string(item, "label") end
+  return #list == n and list or nil
+end
+
 --- The row that an object holds.
 -- @tparam table object
 -- @tparam {table,...} chosen as from `columns.find`; only role and name count
 -- @tparam Lines input for errors
--- @treturn table role to string
+-- @bool several whether a label may be an array of them
+-- @treturn table role to string, or of a label to an array of strings
 -- @raise when a key is missing, or has a value of the wrong type
-function jsonl.row(object, chosen, input)
+function jsonl.row(object, chosen, input, several)
   local row = {}
   for _, column in ipairs(chosen) do
     local value = object[column.name]
     if value == nil or value == cjson.null then
       input:fail(input.number, "no '%s' in this object", column.name)
     end
-    row[column.role] = as_string(value, column.role) or input:fail(
-      input.number, "'%s': expected a string, got %s", column.name,
+    local may_be_several = several and column.role == "label"
+    row[column.role] = as_string(value, column.role)
+      or may_be_several and as_strings(value) or input:fail(input.number,
+      "'%s': expected a string, got %s", column.name,
       describe(value))
   end
   return row
@@ -87,8 +99,9 @@ function jsonl.rows(input, options)
     local object = jsonl.object(input, line)
     chosen = chosen
       or columns.find(sorted_keys(object), options, input, input.number)
-    local row = jsonl.row(object, chosen, input)
-    return columns.checked(row, options.empty, input, input.number)
+    local row = jsonl.row(object, chosen, input,
+      options.label_separator ~= nil)
+    return columns.checked(row, options, input, input.number)
   end
 end
 

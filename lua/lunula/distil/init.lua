@@ -61,6 +61,9 @@ local function teachers_of(given)
     if type(teacher) ~= "table" or type(teacher.predict) ~= "function" then
       error(("distil.scores: teacher %d: expected a classifier, got a %s")
         :format(i, type(teacher)), 0)
+    elseif teacher.problem and not teacher.problem.is_single then
+      error(("distil.scores: teacher %d: not for %s"):format(i,
+        teacher.problem.name), 0)
     end
   end
   return list

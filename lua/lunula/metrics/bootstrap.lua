@@ -12,18 +12,6 @@ local bootstrap = {}
 
 local KNOWN = { resamples = 2000, confidence = 0.95, seed = 0 }
 
-local function mean_of(values)
-  local sum = 0
-  for _, value in ipairs(values) do sum = sum + value end
-  return sum / #values
-end
-
-local function resampled_mean(values, rng)
-  local sum, n = 0, #values
-  for _ = 1, n do sum = sum + values[rng:below(n) + 1] end
-  return sum / n
-end
-
 -- between two neighbours in proportion, as NumPy's default
 local function quantile(sorted, share)
   local at = share * (#sorted - 1) + 1
@@ -40,36 +28,60 @@ local function check_values(values, what)
   end
 end
 
---- The mean of values, such as 1 for each row that was right and 0 for each
--- that was not, and its interval.
--- @tparam {number,...} values at least one
+--- A statistic of rows, and its interval.
+-- @int n rows
+-- @func statistic from an array of row numbers, some of them several times, to
+--   a number
 -- @tparam[opt] table given
 -- @int[opt=2000] given.resamples
 -- @number[opt=0.95] given.confidence above 0 and below 1
 -- @int[opt=0] given.seed
+-- @treturn table `mean`, what the rows themselves give; `low`, `high`
+-- @raise when there are no rows
+-- @usage local found = bootstrap.of(#rows, function(numbers)
+--   return f1_of(numbers) end)
+function bootstrap.of(n, statistic, given)
+  local o = options.check(given, KNOWN, "bootstrap")
+  check.integer(n, "bootstrap: rows", { least = 1 })
+  check.func(statistic, "bootstrap: statistic")
+  check.integer(o.resamples, "bootstrap: resamples", { least = 1 })
+  check.number(o.confidence, "bootstrap: confidence", { above = 0, below = 1 })
+  check.integer(o.seed, "bootstrap: seed")
+  local rng, numbers, found = core.rng(o.seed), {}, {}
+  for i = 1, n do numbers[i] = i end
+  local whole = statistic(numbers)
+  for i = 1, o.resamples do
+    for j = 1, n do numbers[j] = rng:below(n) + 1 end
+    found[i] = statistic(numbers)
+  end
+  table.sort(found)
+  local tail = (1 - o.confidence) / 2
+  return { mean = whole, low = quantile(found, tail),
+    high = quantile(found, 1 - tail) }
+end
+
+--- The mean of values, such as 1 for each row that was right and 0 for each
+-- that was not, and its interval.
+-- @tparam {number,...} values at least one
+-- @tparam[opt] table given as for `of`
 -- @treturn table `mean`, `low`, `high`
 -- @raise when a value is no finite number, or there is none
 -- @usage local found = bootstrap.mean(right)
 -- print(found.mean, found.low, found.high)
 function bootstrap.mean(values, given)
-  local o = options.check(given, KNOWN, "bootstrap")
   check_values(values, "bootstrap: values")
-  check.integer(o.resamples, "bootstrap: resamples", { least = 1 })
-  check.number(o.confidence, "bootstrap: confidence", { above = 0, below = 1 })
-  check.integer(o.seed, "bootstrap: seed")
-  local rng, means = core.rng(o.seed), {}
-  for i = 1, o.resamples do means[i] = resampled_mean(values, rng) end
-  table.sort(means)
-  local tail = (1 - o.confidence) / 2
-  return { mean = mean_of(values), low = quantile(means, tail),
-    high = quantile(means, 1 - tail) }
+  return bootstrap.of(#values, function(numbers)
+    local sum = 0
+    for _, i in ipairs(numbers) do sum = sum + values[i] end
+    return sum / #numbers
+  end, given)
 end
 
 --- The difference of two systems' means on the same rows, and its interval:
 -- they differ where it leaves out 0.
 -- @tparam {number,...} a one value for each row
 -- @tparam {number,...} b likewise, in the same order
--- @tparam[opt] table given as for `mean`
+-- @tparam[opt] table given as for `of`
 -- @treturn table `mean` of a less that of b, `low`, `high`
 -- @raise as `mean`; when there are not as many of both
 -- @usage local gain = bootstrap.difference(right, right_before)

@@ -1,16 +1,26 @@
 --- How well predicted labels agree with the right ones, and how honest their
 -- probabilities are.
 -- A report is computed from the confusion matrix, as scikit-learn computes it;
--- where a ratio has nothing to divide by, it is 0.
+-- where a ratio has nothing to divide by, it is 0. Rows with several labels
+-- (`metrics.multi_label`), numbers (`metrics.regression`) and labels in an
+-- order (`metrics.ordinal`) have reports of their own.
 -- @module lunula.metrics
 
 local calibration = require "lunula.metrics.calibration"
 local layout = require "lunula.metrics.layout"
+local ordinal = require "lunula.metrics.ordinal"
 local selective = require "lunula.metrics.selective"
 
 local metrics = {}
 
 local Report = {}
+
+local TOTALS = {
+  { "accuracy", "accuracy" }, { "macro_f1", "macro F1" },
+  { "weighted_f1", "weighted F1" }, { "mcc", "MCC" },
+}
+local HONEST_TOTALS = { TOTALS[1], TOTALS[2], TOTALS[3], TOTALS[4],
+  { "ece", "ECE" }, { "brier", "Brier score" } }
 
 local function fail(message, ...)
   error(message:format(...), 0)
@@ -202,10 +212,26 @@ metrics.aurc = selective.aurc
 -- @treturn string lines, each with its end
 -- @usage io.write(metrics.format(report))
 function metrics.format(report)
-  return layout.scores(report) .. "\n" .. layout.selective(report)
-    .. layout.confusion(report)
+  return layout.scores(report, report.ece and HONEST_TOTALS or TOTALS) .. "\n"
+    .. layout.selective(report) .. layout.confusion(report)
 end
 
 Report.__tostring = metrics.format
+
+--- Of rows with several labels each: see `lunula.metrics.multi_label`.
+metrics.multi_label = require "lunula.metrics.multi_label"
+
+--- Of numbers: see `lunula.metrics.regression`.
+metrics.regression = require "lunula.metrics.regression"
+
+--- Of labels in an order: see `lunula.metrics.ordinal`.
+-- @function metrics.ordinal
+-- @tparam {string,...} gold
+-- @tparam {string,...} predicted
+-- @tparam {string,...} labels
+-- @treturn table
+function metrics.ordinal(gold, predicted, labels)
+  return ordinal(metrics.report(gold, predicted, labels))
+end
 
 return metrics

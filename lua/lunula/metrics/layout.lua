@@ -61,11 +61,24 @@ local function count(number)
   return ("%d"):format(number)
 end
 
---- The scores of each label, then those of all.
--- @tparam table report from `metrics.report`
--- @treturn string
-function layout.scores(report)
+-- The scores of a report without labels, or below those of its labels.
+local function totals_of(report, totals, rows, blank)
   local n = count(report.n)
+  for _, total in ipairs(totals) do
+    local row = { total[2] }
+    for i = 1, blank do row[i + 1] = "" end
+    row[#row + 1] = fraction(report[total[1]])
+    row[#row + 1] = n
+    rows[#rows + 1] = row
+  end
+  return layout.aligned(rows, 1)
+end
+
+--- The scores of each label, then those of all.
+-- @tparam table report with `labels` and `per_class`
+-- @tparam {table,...} totals of all: the name in the report and the one shown
+-- @treturn string
+function layout.scores(report, totals)
   local rows = { { "", "precision", "recall", "F1", "support" } }
   for _, label in ipairs(report.labels) do
     local class = report.per_class[label]
@@ -73,15 +86,15 @@ function layout.scores(report)
       fraction(class.recall), fraction(class.f1), count(class.support) }
   end
   rows[#rows + 1] = { "" }
-  rows[#rows + 1] = { "accuracy", "", "", fraction(report.accuracy), n }
-  rows[#rows + 1] = { "macro F1", "", "", fraction(report.macro_f1), n }
-  rows[#rows + 1] = { "weighted F1", "", "", fraction(report.weighted_f1), n }
-  rows[#rows + 1] = { "MCC", "", "", fraction(report.mcc), n }
-  if report.ece then
-    rows[#rows + 1] = { "ECE", "", "", fraction(report.ece), n }
-    rows[#rows + 1] = { "Brier score", "", "", fraction(report.brier), n }
-  end
-  return layout.aligned(rows, 1)
+  return totals_of(report, totals, rows, 2)
+end
+
+--- Scores of what has no labels.
+-- @tparam table report
+-- @tparam {table,...} totals as for `scores`
+-- @treturn string
+function layout.totals(report, totals)
+  return totals_of(report, totals, { { "", "score", "rows" } }, 0)
 end
 
 --- What it is worth to answer only what is sure enough.

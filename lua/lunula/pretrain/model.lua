@@ -158,6 +158,14 @@ function Model:parameters()
   return list
 end
 
+--- Writes over all weights.
+-- @tparam table tensors by the names of `parameters`, as a save has them
+-- @treturn Model itself
+function Model:set_weights(tensors)
+  for _, p in ipairs(self:parameters()) do p.tensor:copy(tensors[p.name]) end
+  return self
+end
+
 local function saved_config(self)
   local config = {}
   for name, value in pairs(self.config) do config[name] = value end

@@ -57,7 +57,9 @@ local function labels_of(rows, what)
 end
 
 local function is_stratified(rows, stratify)
-  if stratify == nil then return rows[1].label ~= nil end
+  if stratify == nil then
+    return rows[1].label ~= nil and type(rows[1].label) ~= "number"
+  end
   return stratify
 end
 
@@ -183,6 +185,14 @@ local function named_parts(names, parts, n, group)
   return named
 end
 
+-- The labels of rows that have one each, or several; of numbers there are none.
+local function all_labels(rows)
+  if rows[1].labels then return label_lists.of(rows) end
+  local label = rows[1].label
+  if label == nil or type(label) == "number" then return {} end
+  return label_lists.distinct(labels_of(rows, "split"))
+end
+
 --- Splits rows by ratios.
 -- With `stratify` every part has each label in its share, to within a row
 -- (largest remainder, carried over from label to label so that the parts'
@@ -199,7 +209,8 @@ end
 --   others between, by name
 -- @number[opt=0.1] options.validation
 -- @number[opt=0.1] options.test
--- @bool[opt] options.stratify true unless rows have no labels or are ordered
+-- @bool[opt] options.stratify true unless rows have no labels, several or
+--   numbers, or are ordered
 -- @tparam[opt] string options.group field of a row that says what it belongs
 --   to
 -- @tparam[opt] string options.order field of a row to sort by: numbers, or
@@ -223,9 +234,7 @@ local function by_ratios(rows, options)
   end
   local parts = collect(rows, order, assigned, #shares)
   local named = named_parts(shares.names, parts, #rows, options.group)
-  local labelled = rows[1].label ~= nil
-  named.labels = labelled and label_lists.distinct(labels_of(rows, "split"))
-    or {}
+  named.labels = all_labels(rows)
   return named
 end
 
@@ -275,7 +284,8 @@ end
 -- @tparam {table,...} rows as from `data.read`; not changed
 -- @tparam[opt] table options
 -- @int[opt=5] options.k number of folds, at least 2
--- @bool[opt] options.stratify true unless rows have no labels
+-- @bool[opt] options.stratify true unless rows have no labels, several or
+--   numbers
 -- @tparam[opt] string options.group as for @{split}
 -- @int[opt=0] options.seed
 -- @treturn {table,...} k tables `{train=, test=}`, arrays of rows each

@@ -28,7 +28,9 @@ local no_grad = require "lunula.grad".no_grad
 local objective = require "lunula.train.objective"
 local tensor = require "lunula.tensor"
 
-local adversarial = {}
+local adversarial = {
+  single_label = function(o) return o.adversarial == "smart" end,
+}
 
 adversarial.options = {
   { name = "adversarial", type = "choice", choices = { "fgm", "smart" },

@@ -17,7 +17,7 @@
 -- What always holds: between steps the model has the weights that the
 -- optimizer moves, bit by bit; only between `enter` and `leave`, and after
 -- `finish`, it has the average, and here are the others. One copy of the
--- weights is held.
+-- weights that learn is held.
 -- @module lunula.train.averaging
 
 local grad = require "lunula.grad"
@@ -55,7 +55,7 @@ end
 
 local function begin(self)
   self.average = {}
-  for i, p in ipairs(self.model:parameters()) do
+  for i, p in ipairs(self.learners) do
     self.average[i] = p.tensor:clone()
   end
 end
@@ -65,7 +65,7 @@ local function add(self, step)
     begin(self)
   else
     local weight = weight_of(self, step)
-    for i, p in ipairs(self.model:parameters()) do
+    for i, p in ipairs(self.learners) do
       self.average[i]:lerp_to(p.tensor, weight)
     end
   end
@@ -87,7 +87,7 @@ end
 -- {======== in place of the weights ========
 
 local function swap(self)
-  for i, p in ipairs(self.model:parameters()) do
+  for i, p in ipairs(self.learners) do
     local weights = p.tensor:clone()
     p.tensor:copy(self.average[i])
     self.average[i]:copy(weights)
@@ -110,7 +110,7 @@ Averaging.abandon = Averaging.leave
 
 function Averaging:finish()
   for i, average in ipairs(self.average or {}) do
-    self.model:parameters()[i].tensor:copy(average)
+    self.learners[i].tensor:copy(average)
   end
   self.average = nil
 end
@@ -123,7 +123,7 @@ function Averaging:state()
   local state = {
     steps = tensor.from({ self.count, self.last_step }, "int64"),
   }
-  for i, p in ipairs(self.model:parameters()) do
+  for i, p in ipairs(self.learners) do
     state[p.name] = self.average and self.average[i]
   end
   return state
@@ -134,7 +134,7 @@ function Averaging:load_state(state)
   self.count, self.last_step = steps[1], steps[2]
   if self.count == 0 then return end
   self.average = {}
-  for i, p in ipairs(self.model:parameters()) do
+  for i, p in ipairs(self.learners) do
     local saved = state[p.name]
     self.average[i] = tensor.zeros(saved:shape()):copy(saved)
   end
@@ -150,7 +150,7 @@ function averaging.new(run)
   if not o.averaging then return nil end
   local start = o.averaging_start or STARTS[o.averaging]
   return setmetatable({
-    model = run.model, steps = steps, kind = o.averaging,
+    learners = run.learners, steps = steps, kind = o.averaging,
     decay = o.averaging_decay, every = o.averaging_every,
     first_step = math.max(1, math.ceil(start * steps)),
     count = 0, last_step = 0,

@@ -13,8 +13,8 @@ Best.__index = Best
 
 --- Follows a metric.
 -- @tparam classifier model
--- @string metric a field of the reports, such as "accuracy"; "loss" is better
---   when it is lower, all others when they are higher
+-- @string metric a field of the reports, such as "accuracy"; losses and errors
+--   are better when they are lower, all others when they are higher
 -- @string[opt] dir the checkpoint's folder
 -- @int[opt] steps after which the training ends: of weights that are the best
 --   then, no copy is needed. nil when the best are not to come back.
@@ -25,13 +25,14 @@ function best.new(model, metric, dir, steps)
   }, Best)
 end
 
+local LOWER = { loss = true, mse = true, mae = true }
+
 -- Of equals, the one with the lower loss.
 local function is_better(self, report)
   local value, before = report[self.metric], self.value
   if before == nil then return true end
-  if self.metric == "loss" or value == before then
-    return report.loss < self.loss
-  end
+  if value == before then return report.loss < self.loss end
+  if LOWER[self.metric] then return value < before end
   return value > before
 end
 
@@ -60,6 +61,9 @@ function Best:see(report, epoch, step)
   end
   self.value, self.loss = report[self.metric], report.loss
   self.epoch, self.step, self.since = epoch, step, 0
+  if self.model.get_thresholds then  -- a masked-language model has none
+    self.thresholds = self.model:get_thresholds()
+  end
   if self.dir then
     self.model.encoder:trim()  -- a save reads all words of a mapped file
     self.model:save(self.dir)
@@ -74,9 +78,15 @@ end
 -- @treturn bool whether the last ones were others
 function Best:restore(step)
   if not self.steps or not self.step or self.step == step then return false end
-  local saved = self.dir and checkpoint.read(self.dir).tensors
+  if self.model.set_thresholds then
+    self.model:set_thresholds(self.thresholds)
+  end
+  if self.dir then
+    self.model:set_weights(checkpoint.read(self.dir).tensors)
+    return true
+  end
   for i, parameter in ipairs(self.model:parameters()) do
-    parameter.tensor:copy(saved and saved[parameter.name] or self.copies[i])
+    parameter.tensor:copy(self.copies[i])
   end
   return true
 end

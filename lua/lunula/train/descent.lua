@@ -4,6 +4,7 @@
 
 local core = require "lunula.core"
 local objective = require "lunula.train.objective"
+local sampler = require "lunula.sampler"
 local techniques = require "lunula.train.techniques"
 
 local descent = {}
@@ -26,13 +27,9 @@ function descent.check_interrupt()
 end
 
 -- What rows weigh in a mean of their losses.
-local function weight_of(made, rows)
-  local weights, sum = made.loss.weight, 0
-  if not weights then return #rows end
-  for _, row in ipairs(rows) do
-    sum = sum + weights[made.classes[row] + 1]
-  end
-  return sum
+local function weight_of(run, rows)
+  return run.model.problem.weight(sampler.pick(run.plan.targets, rows),
+    run.plan.loss)
 end
 
 -- Adds the gradients of a share of the rows' loss. Returns that share of it,
@@ -51,10 +48,10 @@ end
 local function learn_all(run, group)
   local whole, loss, tokens = 0, 0, 0
   for _, rows in ipairs(group) do
-    whole = whole + weight_of(run.plan, rows)
+    whole = whole + weight_of(run, rows)
   end
   for _, rows in ipairs(group) do
-    local part, seen = learn(run, rows, weight_of(run.plan, rows) / whole)
+    local part, seen = learn(run, rows, weight_of(run, rows) / whole)
     loss, tokens = loss + part, tokens + seen
   end
   return loss, tokens

@@ -14,7 +14,7 @@ local labels = require "lunula.labels"
 local objective = require "lunula.train.objective"
 local tensor = require "lunula.tensor"
 
-local distillation = {}
+local distillation = { single_label = true }
 
 distillation.options = {
   { name = "distillation_weight", type = "number", least = 0, most = 1,
@@ -107,6 +107,10 @@ function Distillation:loss(item, loss, logits)
   local w = self.weight * self.temperature ^ 2
   return loss * (1 - self.weight)
     + objective.mean(self.run, apart, item.rows) * w
+end
+
+function Distillation:identity()
+  return "the teacher's scores", self.scores:checksum()
 end
 
 --- Makes it, where it is asked for.

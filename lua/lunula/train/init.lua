@@ -29,7 +29,8 @@ train.options = {
   learning_rate = 5e-5, max_length = none,
   warmup_ratio = 0.1, schedule = "linear", weight_decay = 0.01,
   max_grad_norm = 1.0, dropout = none, shuffle = true, seed = 0,
-  validation = none, validate_every = none, metric = "accuracy",
+  validation = none, validate_every = none, metric = none,
+  tune_thresholds = true,
   patience = none, keep_best = true, checkpoint = none,
   checkpoint_every = none, resume = false, class_weights = none,
   label_smoothing = 0, precision = none, gradient_checkpointing = none,
@@ -39,8 +40,6 @@ train.options = {
 for _, option in ipairs(techniques.options()) do
   train.options[option.name] = option.default == nil and none or option.default
 end
-
-local SCORES = { "n", "accuracy", "macro_f1", "weighted_f1", "mcc", "loss" }
 
 -- {======== a step ========
 
@@ -89,15 +88,20 @@ end
 
 -- {======== validation ========
 
-local function scores_of(report)
+--- The scores that a type of problem tells of a report.
+-- @tparam table report of `evaluate`
+-- @tparam table problem
+-- @treturn table
+function train.scores(report, problem)
   local scores = {}
-  for _, name in ipairs(SCORES) do scores[name] = report[name] end
+  for _, name in ipairs(problem.scores) do scores[name] = report[name] end
   return scores
 end
 
 local function judge(run)
-  return scores_of(evaluate.run(run.model, run.plan.validation, nil,
-    descent.check_interrupt))
+  local report = evaluate.run(run.model, run.plan.validation, nil,
+    descent.check_interrupt)
+  return train.scores(report, run.model.problem)
 end
 
 local function validate(run)
@@ -214,7 +218,8 @@ end
 
 --- A run before its first step.
 -- @tparam classifier model or what stands in for it: an object with `encoder`,
---   `parameters`, `train`, `seed`, `set_dropout`, and `save` for a checkpoint
+--   `parameters`, `train`, `seed`, `set_dropout`, `settle`, `get_thresholds`,
+--   `set_thresholds`, and `save` for a checkpoint
 -- @tparam table o options of `train`, checked
 -- @tparam table made as from `plan.make`
 -- @tparam[opt] table how `descend`, a function of the run and of what
@@ -230,7 +235,7 @@ function train.start(model, o, made, how)
     step = 0, epoch = 0, at = 0, seconds = 0, tokens = 0, stopped = false,
     result = { steps = {}, history = {}, validations = {} },
     learners = learners.all(model, o),
-    best = best.new(model, o.metric, o.checkpoint,
+    best = best.new(model, made.metric, o.checkpoint,
       o.keep_best and made.steps or nil),
   }
   if o.dropout then model:set_dropout(o.dropout) end
@@ -279,6 +284,7 @@ function train.fit(run)
   run.model = model
   if not ok then techniques.each(run, "abandon") end
   model:train(false)
+  model:settle()
   restore()
   run.best:forget()
   free_memory(run)  -- of what restoring took, or of a training that failed
@@ -323,8 +329,17 @@ end
 -- @int[opt=0] given.seed of order and dropout
 -- @tparam[opt] {table,...} given.validation rows to judge by, after each epoch
 -- @int[opt] given.validate_every and after so many steps
--- @string[opt="accuracy"] given.metric what is best: "accuracy", "macro_f1",
---   "weighted_f1", "mcc", "loss"
+-- @string[opt] given.metric what is best: "accuracy", which it is when not
+--   given, "macro_f1", "weighted_f1", "mcc", "loss". Of a multi-label model
+--   "macro_f1" (when not given), "micro_f1", "samples_f1", "weighted_f1",
+--   "subset_accuracy", "loss"; of a regression "mse" (when not given), "mae",
+--   "pearson", "spearman", "r2", "loss"; of ordinal labels "mae" (when not
+--   given), "quadratic_kappa", "accuracy", "macro_f1", "weighted_f1", "mcc",
+--   "loss"
+-- @bool[opt=true] given.tune_thresholds of a multi-label model: each validation
+--   gives each label the threshold with the best F1 on these rows, before it
+--   judges (see `lunula.thresholds`); those of the best weights come back with
+--   them
 -- @int[opt] given.patience stop after so many validations without a better one
 -- @bool[opt=true] given.keep_best the best weights come back at the end
 -- @string[opt] given.checkpoint folder to save to on the way: the model, and
@@ -334,7 +349,9 @@ end
 --   with the same model, rows and options, to the same bits that it would have
 --   ended with; from the beginning where there is no such run in `checkpoint`
 -- @param[opt] given.class_weights label to its weight in the loss (1 where
---   none is given), or "balanced": as if each label were as frequent
+--   none is given), or "balanced": as if each label were as frequent. Of a
+--   multi-label model what a row that has the label weighs (`pos_weight`),
+--   "balanced": those that have it as much as those that have not
 -- @number[opt=0] given.label_smoothing
 -- @string[opt] given.precision of the encoder's products while it trains:
 --   "bf16" or "fp32" (see `encoder:set_precision`); the model's
@@ -348,7 +365,8 @@ end
 -- @func[opt] given.on_epoch called with an entry of `history`
 -- @treturn table `steps`, a list of `{step, loss, learning_rate}`; `history`,
 --   of `{epoch, train_loss, validation}`, where `validation` has `n`,
---   `accuracy`, `macro_f1`, `weighted_f1`, `mcc` and `loss`; `validations`, of
+--   `accuracy`, `macro_f1`, `weighted_f1`, `mcc` and `loss`, or the scores of
+--   another type of problem (its `metric`s above); `validations`, of
 --   `{step, epoch, scores}`; `best_epoch` and `best_step` (nil without
 --   validation); `train_seconds` (steps alone), `tokens_per_second`, `seed`,
 --   `threads`, `precision`; `truncated`, the tokens that max_length cut from

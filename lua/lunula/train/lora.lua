@@ -25,12 +25,12 @@ local LEARNT, ALL = { "a", "b" }, { "a", "b", "base" }
 
 technique.options = {
   { name = "lora_rank", type = "integer", least = 1, default = 8,
-    what = 'columns of B, rows of A; of use with tune = "lora"' },
+    what = "of what a matrix learns (8); of use with tune lora" },
   { name = "lora_alpha", type = "number", above = 0, default = 16,
-    what = 'B A counts alpha / rank times; of use with tune = "lora"' },
+    what = "it counts alpha / rank (16); of use with tune lora" },
   { name = "lora_modules", type = "strings", default = { "query", "value" },
-    what = "matrices of each layer: query, key, value, attention.output.dense,"
-      .. ' intermediate.dense, output.dense; of use with tune = "lora"' },
+    what = "of query, key, value, attention.output.dense, intermediate.dense,"
+      .. " output.dense (query,value); of use with tune lora" },
 }
 
 local function fail(message, ...)

@@ -4,7 +4,6 @@
 --   rows -> batch -> pooled vectors -> logits -> loss
 -- @module lunula.train.objective
 
-local nn = require "lunula.nn"
 local sampler = require "lunula.sampler"
 local techniques = require "lunula.train.techniques"
 local tensor = require "lunula.tensor"
@@ -26,14 +25,12 @@ end
 
 --- The loss of logits, without what techniques add.
 -- @tparam table run
--- @tparam tensor logits [rows, labels]
+-- @tparam tensor logits [rows, outputs]
 -- @tparam {int,...} rows whose targets they should meet
 -- @treturn tensor one number, recorded
 function objective.of_logits(run, logits, rows)
-  local classes = sampler.pick(run.plan.classes, rows)
-  local targets, o = tensor.from(classes, "int32"), run.plan.loss
-  if o.gamma then return nn.focal_loss(logits, targets, o) end
-  return nn.cross_entropy(logits, targets, o)
+  return run.model.problem.loss(logits, sampler.pick(run.plan.targets, rows),
+    run.plan.loss, run.model.head)
 end
 
 --- The mean of what each row adds to the loss. As in the loss of logits, a row
@@ -48,7 +45,7 @@ function objective.mean(run, values, rows)
   if not of_class then return values:mean() end
   local weights, sum = {}, 0
   for i, row in ipairs(rows) do
-    weights[i] = of_class[run.plan.classes[row] + 1]
+    weights[i] = of_class[run.plan.targets[row] + 1]
     sum = sum + weights[i]
   end
   return (values * tensor.from(weights)):sum() * (1 / sum)
@@ -68,7 +65,7 @@ end
 -- @tparam table run
 -- @tparam table item as from `read`
 -- @tparam[opt] table given for `classifier:pooled`; the item's
--- @treturn tensor [rows, labels], recorded
+-- @treturn tensor [rows, outputs], recorded
 function objective.logits(run, item, given)
   local vectors = item.vectors
     or run.model:pooled(item.batch, given or item.given)

@@ -4,7 +4,6 @@
 local check = require "lunula.check"
 local encoded = require "lunula.encoded"
 local evaluate = require "lunula.evaluate"
-local labels = require "lunula.labels"
 local sampler = require "lunula.sampler"
 local schedule = require "lunula.schedule"
 local techniques = require "lunula.train.techniques"
@@ -12,11 +11,6 @@ local techniques = require "lunula.train.techniques"
 local plan = {}
 
 local PRECISIONS = { fp32 = true, bf16 = true }
-
-local METRICS = {
-  accuracy = true, macro_f1 = true, weighted_f1 = true, mcc = true,
-  loss = true,
-}
 
 local function fail(message, ...)
   error("train: " .. message:format(...), 0)
@@ -42,12 +36,11 @@ function plan.check(o)
   check_option(o, "label_smoothing", "number", { least = 0, most = 1 })
   check_option(o, "max_grad_norm", "number", { above = 0, most = math.huge })
   check_option(o, "dropout", "number", check.PROBABILITY)
-  check_option(o, "metric", "choice", METRICS)
   check_option(o, "schedule", "choice", schedule)
   check_option(o, "precision", "choice", PRECISIONS)
   check_option(o, "checkpoint", "path")
   for _, name in ipairs { "keep_best", "gradient_checkpointing",
-      "resume" } do
+      "tune_thresholds", "resume" } do
     check_option(o, name, "boolean")
   end
   for _, name in ipairs { "on_step", "on_epoch" } do
@@ -64,57 +57,6 @@ function plan.check(o)
     end
   end
   techniques.check(o)
-end
-
--- }========
-
--- {======== class weights ========
-
--- n / (k count): each label counts as much in all (King & Zeng 2001, as
--- scikit-learn's "balanced").
-local function balanced(classes, list)
-  local weights, count = {}, {}
-  for _, class in ipairs(classes) do
-    count[class] = (count[class] or 0) + 1
-  end
-  for i = 1, #list do
-    weights[i] = count[i - 1] and #classes / (#list * count[i - 1]) or 1
-  end
-  return weights
-end
-
-local function check_weights(given, list)
-  local known = {}
-  for _, label in ipairs(list) do known[label] = true end
-  for label, weight in pairs(given) do
-    if not known[label] then
-      fail("class_weights: '%s' is none of the labels: %s", tostring(label),
-        labels.listed(list))
-    end
-    check.number(weight, "train: class_weights: " .. label, { above = 0 })
-  end
-end
-
-local function weights_of(given, classes, list)
-  if given == nil then return nil end
-  if given == "balanced" then return balanced(classes, list) end
-  if type(given) ~= "table" then
-    fail("class_weights: expected a table or \"balanced\", got %s",
-      tostring(given))
-  end
-  check_weights(given, list)
-  local weights = {}
-  for i, label in ipairs(list) do weights[i] = given[label] or 1 end
-  return weights
-end
-
--- What the loss of logits is told.
-local function loss_of(o, classes, list)
-  local weight = weights_of(o.class_weights, classes, list)
-  if o.focal_gamma > 0 then
-    return { weight = weight, gamma = o.focal_gamma }
-  end
-  return { weight = weight, label_smoothing = o.label_smoothing }
 end
 
 -- }========
@@ -152,35 +94,60 @@ end
 
 -- }========
 
---- Works out what a training needs.
+-- {======== rows ========
+
+local function metric_of(problem, given)
+  local known = {}
+  for _, name in ipairs(problem.scores) do known[name] = name ~= "n" or nil end
+  return check.choice(given or problem.metric, "train: metric", known)
+end
+
+local function check_rows(problem, rows, validation)
+  problem.check_rows(rows, "train")
+  problem.check_learnable(rows, "train")
+  if validation then
+    problem.check_rows(validation, "train: validation")
+    problem.check_seen(validation, rows, "train: validation")
+  end
+end
+
+-- Validation rows as `evaluate` takes them.
+local function validation_of(model, o)
+  if not o.validation then return nil end
+  local made = evaluate.prepare(model, o.validation, "train: validation")
+  made.tune = o.tune_thresholds
+  return made
+end
+
+-- }========
+
+--- Works out what a training needs; the model's head gets ready to learn.
 -- @tparam classifier model
 -- @tparam {table,...} rows
 -- @tparam table o options of `train`
--- @treturn table the `rows`, their `tokens` and `classes`, `validation` as from
---   `evaluate.prepare`, `loss` for `nn.cross_entropy` or, with a `gamma`,
---   `nn.focal_loss`; `groups`, a function from an epoch to what each of its
---   steps learns from, an array of batches of row numbers; `steps` in all, and
+-- @treturn table the `rows`, their `tokens` and `targets`, `validation` as from
+--   `evaluate.prepare`, `loss` as the problem's `loss` takes it, `metric`, what
+--   is best; `groups`, a function from an epoch to what each of its steps
+--   learns from, an array of batches of row numbers; `steps` in all, and
 --   `factor` of the learning rate
 -- @raise when rows can't be learnt from
 function plan.make(model, rows, o)
-  labels.check_rows(rows, "train")
-  labels.check_two(rows, "train")
-  if o.validation then
-    labels.check_rows(o.validation, "train: validation")
-    labels.check_seen(o.validation, rows, "train: validation")
-  end
-  local classes = labels.classes(rows, model.labels, "train")
+  local problem = model.problem
+  check_rows(problem, rows, o.validation)
+  local metric = metric_of(problem, o.metric)
+  local targets = problem.targets(rows, model.labels, "train")
   if o.max_length then model:set_max_length(o.max_length) end
   local tokens = encoded.new(model.tokenizer, rows, model.max_length, "train",
     { count_truncated = true })
   local groups = grouper(o, tokens.lengths)
   local steps = count_steps(o, groups)
+  local loss = problem.loss_options(targets, model.labels, o)
+  problem.begin(model.head, targets)
   return {
-    rows = rows, classes = classes, tokens = tokens,
+    rows = rows, targets = targets, tokens = tokens,
     groups = groups, steps = steps,
-    validation = o.validation
-      and evaluate.prepare(model, o.validation, "train: validation"),
-    loss = loss_of(o, classes, model.labels),
+    validation = validation_of(model, o), metric = metric,
+    loss = loss,
     factor = schedule[o.schedule](steps, { warmup_ratio = o.warmup_ratio }),
   }
 end

@@ -13,7 +13,7 @@ local objective = require "lunula.train.objective"
 
 local unpack = table.unpack or unpack -- luacheck: ignore
 
-local rdrop = {}
+local rdrop = { single_label = true }
 
 rdrop.options = {
   { name = "rdrop_alpha", type = "number", least = 0, default = 0,

@@ -17,7 +17,6 @@ local checkpoint = require "lunula.checkpoint"
 local core = require "lunula.core"
 local json = require "lunula.json"
 local safetensors = require "lunula.safetensors"
-local tensor = require "lunula.tensor"
 
 local state = {}
 
@@ -27,7 +26,7 @@ local VERSION = 1
 -- where a run stands: plain values that are kept as they are
 local PLACE = { "step", "epoch", "at", "seen", "epoch_loss", "seconds",
   "tokens", "stopped", "validated", "scores", "result" }
-local BEST = { "value", "loss", "epoch", "step", "since" }
+local BEST = { "value", "loss", "epoch", "step", "since", "thresholds" }
 
 -- options without a say in what is learnt
 local SILENT = { on_step = true, on_epoch = true, validation = true,
@@ -39,9 +38,10 @@ end
 
 -- {======== what is trained on what ========
 
-local function checksum_of_rows(tokens, classes)
+local function checksum_of_rows(problem, rows)
+  local tokens = rows.tokens
   return tokens.ids:checksum() .. tokens.offsets:checksum()
-    .. tensor.from(classes, "int32"):checksum()
+    .. problem.tensor(rows.targets):checksum()
 end
 
 -- The weights that the run begins with. A large table of words is left out:
@@ -65,15 +65,21 @@ end
 -- @tparam table run before its first step
 -- @treturn table strings
 function state.identity(run)
-  local made = run.plan
+  local made, problem = run.plan, run.model.problem
   local named = {
     ["the model"] = checksum_of_model(run.model),
-    ["the rows"] = checksum_of_rows(made.tokens, made.classes),
-    ["the validation rows"] = made.validation and checksum_of_rows(
-      made.validation.tokens, made.validation.classes) or "none",
+    ["the rows"] = checksum_of_rows(problem, made),
+    ["the validation rows"] = made.validation
+      and checksum_of_rows(problem, made.validation) or "none",
   }
   for name, value in pairs(run.options) do
     if not SILENT[name] then named[name] = plain(value) end
+  end
+  for _, technique in ipairs(run.techniques) do
+    if technique.identity then
+      local name, value = technique:identity()
+      named[name] = value
+    end
   end
   return named
 end
@@ -133,7 +139,7 @@ end
 local function place_of(run)
   return {
     version = VERSION, identity = run.identity, run = pick(run, PLACE),
-    best = pick(run.best, BEST),
+    best = pick(run.best, BEST), thresholds = run.model.thresholds,
     forwards = run.model.encoder.forwards,
     position = run.model.dropout.position,
   }
@@ -203,10 +209,10 @@ local function of_file(run, f, ...)
   if not ok then error(path_of(run) .. ": " .. tostring(why), 0) end
 end
 
-local function load_model(run, tensors, prefix)
+local function load_model(run, tensors)
   for _, p in ipairs(run.model:parameters()) do
-    local saved = tensors[prefix .. p.name]
-    if not saved then error(("no tensor '%s'"):format(prefix .. p.name), 0) end
+    local saved = tensors["model/" .. p.name]
+    if not saved then error(("no tensor 'model/%s'"):format(p.name), 0) end
     p.tensor:copy(saved)
   end
 end
@@ -220,10 +226,11 @@ local function load_techniques(run, method, tensors)
 end
 
 local function load_outcome(run, tensors)
-  local own = next(with_prefix(tensors, "model/"))
-  local saved = own and tensors
-    or checkpoint.read(run.options.checkpoint).tensors
-  load_model(run, saved, own and "model/" or "")
+  if next(with_prefix(tensors, "model/")) then
+    load_model(run, tensors)
+  else
+    run.model:set_weights(checkpoint.read(run.options.checkpoint).tensors)
+  end
   load_techniques(run, "outcome", tensors)
 end
 
@@ -235,7 +242,7 @@ function state.load_model(run)
 end
 
 local function load_tensors(run, tensors)
-  load_model(run, tensors, "model/")
+  load_model(run, tensors)
   run.optimizer:load_state(with_prefix(tensors, "optimizer/"))
   load_techniques(run, "load_state", tensors)
 end
@@ -250,6 +257,7 @@ function state.load(run)
   check_identity(place.identity, run)
   put(place.run, run, PLACE)
   put(place.best, run.best, BEST)
+  run.model.thresholds = place.thresholds
   run.model.encoder.forwards = place.forwards
   run.model.dropout.position = place.position
   if place.ended then return true end

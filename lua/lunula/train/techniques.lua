@@ -7,6 +7,9 @@
 --             { name =, what =, type = "number" | "integer" | "boolean" |
 --             "choice" | "strings", default =, choices =, and the bounds
 --             least, most, above, below }
+--   single_label  optional: true of one that is only for
+--             single_label_classification, or a function of the options that
+--             says whether it is
 --   check(o)  optional: raises when its options don't go with others
 --   new(run)  may change run.learners (see `lunula.train.learners`); returns
 --             what is made of it for a training, or nil where it is not asked
@@ -31,6 +34,8 @@
 --                             the weights that the optimizer moved
 --     state(), load_state(t)  what a run that is resumed needs: a table of
 --                             tensors by name
+--     identity()              what else than options, texts and labels makes
+--                             two runs the same one: its name, and a string
 --     outcome()               what a run that has ended leaves beside the
 --                             model's weights, for load_state
 --
@@ -38,6 +43,7 @@
 -- @module lunula.train.techniques
 
 local check = require "lunula.check"
+local problem = require "lunula.problem"
 
 local techniques = {}
 
@@ -109,12 +115,27 @@ end
 
 -- }========
 
+local function is_for_single(module, o)
+  local only = module.single_label
+  if type(only) == "function" then return only(o) end
+  return only
+end
+
 --- Makes the techniques that a training asks for.
 -- @tparam table run its `options`, `model` and `plan`
 -- @treturn {table,...}
+-- @raise when one is not for the model's type of problem
 function techniques.new(run)
   local list = {}
-  for _, module in ipairs(modules()) do list[#list + 1] = module.new(run) end
+  for i, module in ipairs(modules()) do
+    local made = module.new(run)
+    if made and is_for_single(module, run.options)
+        and not run.model.problem.is_single then
+      error(("train: %s: only for %s, not %s"):format(NAMES[i],
+        problem.DEFAULT, run.model.problem.name), 0)
+    end
+    list[#list + 1] = made
+  end
   return list
 end
 

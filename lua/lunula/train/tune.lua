@@ -25,15 +25,15 @@ local tune = {}
 tune.options = {
   { name = "tune", type = "choice",
     choices = { "all", "head", "bias", "adapters", "lora" },
-    what = "what learns; all when not given" },
+    what = "what learns: all, head, bias, adapters, lora (all)" },
   { name = "freeze", type = "strings",
-    what = "Lua patterns: parameters whose name one finds do not learn" },
+    what = "patterns of Lua: parameters that one finds do not learn" },
   { name = "layer_decay", type = "number", above = 0, most = 1,
-    what = "factor of the learning rate from a layer to the one below" },
+    what = "factor of the rate from each layer to the one below" },
   { name = "gradual_unfreezing", type = "integer", least = 0, default = 0,
-    what = "epochs after which one more layer learns, from the top" },
+    what = "epochs until one more layer learns, from the top" },
   { name = "reinit_layers", type = "integer", least = 0, default = 0,
-    what = "layers at the top, and the pooler, that start at random" },
+    what = "layers at the top that start at random, and the pooler" },
 }
 
 local function fail(message, ...)

@@ -1,0 +1,38 @@
+--- Labels in a folder's config.json, as transformers has them.
+-- @module lunula.problem.names
+
+local labels = require "lunula.labels"
+
+local names = {}
+
+--- Reads `id2label`.
+-- @tparam table config
+-- @string where the file, for messages
+-- @int[opt=2] least how many there must be
+-- @treturn {string,...}
+-- @raise when there are fewer, or one comes twice
+function names.read(config, where, least)
+  local given, list = config.id2label, {}
+  if type(given) ~= "table" then
+    error(where .. ": a classifier without id2label", 0)
+  end
+  while type(given[tostring(#list)]) == "string" do
+    list[#list + 1] = given[tostring(#list)]
+  end
+  labels.check(list, where, least)
+  return list
+end
+
+--- Writes `id2label`, `label2id` and `num_labels`.
+-- @tparam table config
+-- @tparam {string,...} list
+function names.write(config, list)
+  local id2label, label2id = {}, {}
+  for i, label in ipairs(list) do
+    id2label[tostring(i - 1)], label2id[label] = label, i - 1
+  end
+  config.id2label, config.label2id = id2label, label2id
+  config.num_labels = #list
+end
+
+return names
