@@ -29,9 +29,7 @@ local function model_of(teacher)
     return checkpoint.read(hub.resolve(teacher))
   end
   check.classifier(teacher, "distil.student")
-  local tensors = {}
-  for _, p in ipairs(teacher:parameters()) do tensors[p.name] = p.tensor end
-  return { config = teacher:saved_config(), tensors = tensors,
+  return { config = teacher:saved_config(), tensors = teacher:weights(),
     files = teacher.tokenizer.files }
 end
 
