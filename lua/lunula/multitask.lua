@@ -52,12 +52,29 @@ local function check_tasks(tasks)
   return names
 end
 
+-- options of a classifier that are its encoder's
+local OF_ENCODER = { "attention", "adapter_size", "dropout" }
+
+local function check_shared(names, tasks)
+  for _, name in ipairs(names) do
+    for _, option in ipairs(OF_ENCODER) do
+      local first, own = tasks[names[1]][option], tasks[name][option]
+      if own ~= first then
+        fail("multitask.new: %s: %s has %s, %s %s; they share one encoder: "
+          .. "give each the same", option, names[1], tostring(first), name,
+          tostring(own))
+      end
+    end
+  end
+end
+
 --- Makes a classifier for each task, all with the same encoder.
 -- @string name_or_dir as for `lunula.classifier`
 -- @tparam table tasks by name, the options of `lunula.classifier` of each
 -- @treturn multitask with `models`, the classifiers by name: each predicts, is
 --   judged and saved as any; and `encoder`
--- @raise as `lunula.classifier`; when there is but one task
+-- @raise as `lunula.classifier`; when there is but one task, or they differ in
+--   what is the encoder's: `attention`, `adapter_size`, `dropout`
 -- @usage local tasks = lunula.multitask.new("all-MiniLM-L6-v2", {
 --   sentiment = { labels = { "negative", "positive" } },
 --   topic = { labels = { "film", "food", "travel" } } })
@@ -73,6 +90,7 @@ function multitask.new(name_or_dir, tasks)
     model.encoder = self.encoder
     self.models[name] = model
   end
+  check_shared(self.names, tasks)
   return self
 end
 
@@ -178,9 +196,10 @@ end
 -- @number temperature
 -- @treturn table by name, with a sum of 1
 function multitask.shares(names, counts, temperature)
-  local shares, sum = {}, 0
-  for _, name in ipairs(names) do
-    shares[name] = counts[name] ^ (1 / temperature)
+  local shares, sum, most = {}, 0, 0
+  for _, name in ipairs(names) do most = math.max(most, counts[name]) end
+  for _, name in ipairs(names) do  -- of the most, so that none is too large
+    shares[name] = (counts[name] / most) ^ (1 / temperature)
     sum = sum + shares[name]
   end
   for _, name in ipairs(names) do shares[name] = shares[name] / sum end
@@ -213,7 +232,9 @@ end
 local function plans_of(self, data, o)
   local plans, counts, truncated = {}, {}, 0
   for _, name in ipairs(self.names) do
-    local of_task = setmetatable({ validation = data[name].validation,
+    -- false: else those of another task would be found in o
+    local of_task = setmetatable({
+      validation = data[name].validation or false,
       class_weights = data[name].class_weights }, { __index = o })
     local ok, made = pcall(plan.make, self.models[name], data[name].rows,
       of_task)
@@ -316,7 +337,7 @@ end
 local NOT_HERE = {
   validation = true, class_weights = true, checkpoint = true,
   checkpoint_every = true, resume = true, distillation_weight = true,
-  distillation_temperature = true,
+  distillation_temperature = true, recipe = true,
 }
 
 -- Not sooner: techniques are read when a training is.
