@@ -85,8 +85,19 @@ local function spread_of(values)
   return mean, math.sqrt(squares / #values)
 end
 
+-- Whether 32 bits hold numbers, their squares, and what tells them apart.
+local function is_held(mean, deviation)
+  return deviation > 1e-15 and deviation < 1e15
+    and math.abs(mean) < 1e5 * deviation
+end
+
+-- Raises when a head can't say such numbers.
 function regression.begin(head, targets)
   local mean, deviation = spread_of(targets)
+  if not is_held(mean, deviation) then
+    fail("train: labels of mean %g and standard deviation %g: more than 32 "
+      .. "bits hold; subtract the mean, or take another unit", mean, deviation)
+  end
   head:begin { mean = mean, deviation = deviation }
 end
 
