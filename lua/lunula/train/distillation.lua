@@ -71,9 +71,10 @@ end
 
 -- Softens probabilities in place. Returns the sum of p log p.
 local function soften(p, temperature)
-  local sum, negative_entropy = 0, 0
+  local sum, negative_entropy, most = 0, 0, 0
+  for c = 1, #p do most = math.max(most, p[c]) end
   for c = 1, #p do
-    p[c] = p[c] ^ (1 / temperature)
+    p[c] = (p[c] / most) ^ (1 / temperature)  -- at no temperature all are 0
     sum = sum + p[c]
   end
   for c = 1, #p do
