@@ -167,9 +167,9 @@ function tune.new(run)
     learner.learning_rate = learner.learning_rate
       * (o.layer_decay or 1) ^ learner.depth
   end
+  if o.gradual_unfreezing > 0 then check_first(run) end
   if o.reinit_layers > 0 then model.encoder:reinit(o.reinit_layers, o.seed) end
   if o.gradual_unfreezing == 0 then return nil end
-  check_first(run)
   return setmetatable({ every = o.gradual_unfreezing }, Thaw)
 end
 
