@@ -270,23 +270,15 @@ end
 
 -- {======== how it is done ========
 
-local function rows_of(group)
-  local all = {}
-  for _, rows in ipairs(group) do
-    for _, row in ipairs(rows) do all[#all + 1] = row end
-  end
-  return all
-end
-
 -- Whoever asks the run for its model in a step means that of the task.
 local function descend(run, drawn)
   local model, made = run.model, run.plan
   run.task = drawn.task
   run.model, run.plan = model.models[drawn.task], made.tasks[drawn.task]
-  local ok, loss, tokens = pcall(descent.step, run, drawn.group)
+  local ok, loss, tokens, rows = pcall(descent.step, run, drawn.group)
   run.model, run.plan = model, made
   if not ok then error(loss, 0) end
-  return loss, tokens, rows_of(drawn.group)
+  return loss, tokens, rows
 end
 
 -- The scores that all tasks have.
@@ -392,8 +384,8 @@ end
 -- @tparam[opt] {table,...} data.validation the best weights are those with the
 --   best mean over the tasks that have some
 -- @param[opt] data.class_weights as for `lunula.train`
--- @tparam[opt] table given the options of `lunula.train`, without those of a
---   checkpoint or a single task's data, and
+-- @tparam[opt] table given the options of `lunula.train`, without `recipe` and
+--   those of a checkpoint or a single task's data, and
 -- @number[opt=1] given.temperature of the draw, above 0
 -- @int[opt=3] given.epochs one has as many steps as all rows have batches
 -- @treturn table as from `lunula.train`; scores are means over tasks, with

@@ -43,19 +43,6 @@ end
 
 -- {======== a step ========
 
-local function rows_of(group)
-  local all = {}
-  for _, rows in ipairs(group) do
-    for _, row in ipairs(rows) do all[#all + 1] = row end
-  end
-  return all
-end
-
-local function descend(run, group)
-  local loss, tokens = descent.step(run, group)
-  return loss, tokens, rows_of(group)
-end
-
 local function tell_step(run, loss, tokens, rows)
   local steps = run.result.steps
   steps[#steps + 1] = {
@@ -228,7 +215,7 @@ end
 --   classifier when not given
 -- @treturn table for `train.fit`
 function train.start(model, o, made, how)
-  how = how or { descend = descend, judge = judge }
+  how = how or { descend = descent.step, judge = judge }
   local run = {
     model = model, options = o, plan = made,
     descend = how.descend, judge = how.judge,
