@@ -275,6 +275,9 @@ describe("Several tasks over one encoder", function()
       refusal(multitask.new, dir .. "/encoder", { one = {} }))
     assert.are.equal("multitask.new: task 'a/b': a name is of letters, "
       .. "digits, _ and -", refusal(multitask.new, dir, { ["a/b"] = {} }))
+    assert.are.equal("multitask.new: task 'encoder': a part of the encoder "
+      .. "has this name", refusal(multitask.new, dir, { encoder = {},
+      noun = {} }))
     assert.are.equal("multitask: data: nothing for the task 'sentiment'",
       refusal(fit, tasks, {}, { noun = DATA.noun }))
     assert.are.equal("multitask: data: 'verb' is none of the tasks: noun, "

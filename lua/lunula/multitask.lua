@@ -40,12 +40,18 @@ end
 
 -- {======== making ========
 
+-- parts of the encoder, whose parameters a head's would pass for
+local TAKEN = { bert = true, embeddings = true, encoder = true, pooler = true }
+
 local function check_tasks(tasks)
   local names = sorted_names(check.table(tasks, "multitask.new: tasks"))
   for _, name in ipairs(names) do
     if type(name) ~= "string" or not name:find "^[%w_-]+$" then
       fail("multitask.new: task '%s': a name is of letters, digits, _ and -",
         tostring(name))
+    elseif TAKEN[name] then
+      fail("multitask.new: task '%s': a part of the encoder has this name",
+        name)
     end
   end
   if #names < 2 then fail("multitask.new: expected two tasks at least") end
