@@ -26,6 +26,8 @@ local regression = {
 
 local NO_WORDS = { "LABEL_0" }  -- transformers' name for an output of no name
 
+local MOST = 1e18
+
 local function fail(message, ...)
   error(message:format(...), 0)
 end
@@ -37,6 +39,9 @@ function regression.check_rows(rows, what)
     if type(value) ~= "number" or value - value ~= 0 then
       fail("%s: label: expected a number, got %s", labels.place(rows, i, what),
         type(value) == "number" and tostring(value) or type(value))
+    elseif math.abs(value) > MOST then
+      fail("%s: label: expected a number within %g, whose square 32 bits hold, "
+        .. "got %g", labels.place(rows, i, what), MOST, value)
     end
   end
 end
