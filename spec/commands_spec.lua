@@ -1,6 +1,7 @@
 local cjson = require "cjson"
 local classifier = require "lunula.classifier"
 local data = require "lunula.data"
+local read = require("spec.support.file").read
 local files = require("lunula.core").io
 local json = require "lunula.json"
 local lora = require "lunula.lora"
@@ -130,6 +131,20 @@ describe("The commands", function()
       assert.is_near(done.temperature, classifier(output).temperature, 1e-12)
       assert.is_nil(read_json("train.json").calibration)
     end)
+
+    it("calibrates no calibrated model when it goes on from its end",
+      function()
+        local output, found = path "calibrated-twice", {}
+        for i = 1, 2 do
+          local _, status, why = train(output, "--epochs=4", "--calibrate",
+            "--validation", path "mixed.csv", "--resume")
+          assert.are.equal(0, status, why)
+          found[i] = { read(output .. "/config.json"),
+            read(output .. "/model.safetensors") }
+        end
+        assert.is_true(math.abs(classifier(output).temperature - 1) > 0.01)
+        assert.are.same(found[1], found[2])
+      end)
 
     it("says why it has not calibrated, and keeps what it has trained",
       function()

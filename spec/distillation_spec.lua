@@ -68,6 +68,14 @@ describe("Distillation", function()
       made:loss({ rows = { 1 } }, tensor.from(0), logits):item(), 1e-5)
   end)
 
+  it("takes a temperature near 0", function()
+    local made = made_of({ distillation_weight = 1,
+      distillation_temperature = 1e-4 },
+      { rows = { row_of(0.5) }, loss = {} })
+    assert.is_near(0, made:loss({ rows = { 1 } }, tensor.from(0),
+      tensor.from { { 0, 0 } }):item(), 1e-5)
+  end)
+
   it("learns from a teacher against the labels", function()
     local taught = {}
     for i, row in ipairs(fits.rows) do

@@ -368,6 +368,22 @@ describe("LoRA", function()
       return (why:gsub("^.*/wrong/", ""))
     end
 
+    it("counts alpha / sqrt rank where it says so, and is saved so", function()
+      local tensors = safetensors.read(FIXTURE
+        .. "/trained/adapter_model.safetensors").tensors
+      local function loaded(folder)
+        local model = classifier(FIXTURE .. "/base")
+        lora.load(model, folder)
+        return model
+      end
+      local plain = loaded(write("plain", {}, tensors))
+      local model = loaded(write("rslora", { use_rslora = true }, tensors))
+      assert.is_near(plain.adapter.scale * math.sqrt(plain.adapter.rank),
+        model.adapter.scale, 1e-9)
+      model:save_adapter(dir .. "/again")
+      assert.are.same({}, moved(weights(model), loaded(dir .. "/again")))
+    end)
+
     it("is refused where it asks for more than LoRA", function()
       assert.are.equal("adapter_config.json: use_dora is not supported",
         refusal { use_dora = true })
@@ -377,8 +393,10 @@ describe("LoRA", function()
         refusal { peft_type = "IA3" })
       assert.are.equal('adapter_config.json: bias: only "none" is supported, '
         .. "got all", refusal { bias = "all" })
-      assert.are.equal("adapter_config.json: r: expected an integer of at "
-        .. "least 1, got 0", refusal { r = 0 })
+      for _, r in ipairs { 0, 1e300 } do
+        assert.are.equal("adapter_config.json: r: expected an integer from 1 "
+          .. "to 2147483648, got " .. r, refusal { r = r })
+      end
     end)
 
     it("is refused where its tensors don't fit", function()
@@ -392,6 +410,15 @@ describe("LoRA", function()
         .. "': expected [3, 16], got [2, 16]",
         refusal({}, { [a] = tensor.zeros { 2, 16 },
           [b] = tensor.zeros { 16, 2 } }))
+      assert.are.equal(file .. "no tensor '" .. a .. "'",
+        refusal({}, { [b] = tensor.zeros { 16, 3 } }))
+      assert.are.equal(file .. "tensor '" .. a
+        .. "': expected numbers with a fraction, got int64",
+        refusal({}, { [a] = tensor.zeros({ 3, 16 }, "int64"),
+          [b] = tensor.zeros { 16, 3 } }))
+      assert.are.equal(file .. "tensor 'base_model.model.classifier.bias': "
+        .. "expected numbers with a fraction, got int64", refusal({}, {
+        ["base_model.model.classifier.bias"] = tensor.zeros({ 2 }, "int64") }))
       local norm = a:gsub("attention.self.query", "output.LayerNorm")
       assert.are.equal(file .. "tensor '" .. norm .. "': "
         .. "bert.encoder.layer.0.output.LayerNorm.weight is no matrix",

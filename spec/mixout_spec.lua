@@ -160,10 +160,12 @@ describe("Mixout", function()
     assert.is_true(distance(0.9) < distance(0))
   end)
 
-  it("refuses LoRA", function()
-    assert.has_error(function()
-      mixout.check { mixout = 0.5, tune = "lora" }
-    end, 'train: mixout and tune = "lora": give one of them: LoRA leaves the '
-      .. "pretrained weights as they are")
+  it("refuses what lets no pretrained matrix learn", function()
+    for _, kind in ipairs { "lora", "bias", "adapters" } do
+      assert.has_error(function()
+        mixout.check { mixout = 0.5, tune = kind }
+      end, ('train: mixout and tune = "%s": give one of them: it leaves the '
+        .. "pretrained matrices as they are"):format(kind))
+    end
   end)
 end)

@@ -161,8 +161,11 @@ describe("Several tasks over one encoder", function()
 
   it("are drawn by their rows, and more evenly when it is hot", function()
     local counts, names = { a = 900, b = 100 }, { "a", "b" }
-    assert.are.same({ a = 0.9, b = 0.1 }, multitask.shares(names, counts, 1))
-    assert.are.same({ a = 0.75, b = 0.25 }, multitask.shares(names, counts, 2))
+    for temperature, share in ipairs { 0.9, 0.75 } do
+      local shares = multitask.shares(names, counts, temperature)
+      assert.is_near(share, shares.a, 1e-15)
+      assert.is_near(1 - share, shares.b, 1e-15)
+    end
     local drawn, tasks = { noun = 0, sentiment = 0 }, new_tasks()
     local seen = {}
     fit(tasks, { epochs = 10, learning_rate = 1e-4, on_step = function(info)
@@ -243,6 +246,24 @@ describe("Several tasks over one encoder", function()
     end
   end)
 
+  it("are judged by their own validation rows alone", function()
+    local tasks = new_tasks()
+    local result = fit(tasks, { epochs = 1 }, { sentiment = {
+      rows = reviews }, noun = DATA.noun })
+    local scores = result.history[1].validation
+    assert.is_nil(scores.tasks.sentiment)
+    assert.are.equal(16, scores.n)
+    assert.are.equal(scores.tasks.noun.loss, scores.loss)
+  end)
+
+  it("are drawn at any temperature", function()
+    local counts = { a = 10, b = 1000 }
+    local shares = multitask.shares({ "a", "b" }, counts, 1e-4)
+    assert.are.same({ a = 0, b = 1 }, shares)
+    shares = multitask.shares({ "a", "b" }, counts, 1e9)
+    assert.is_near(0.5, shares.a, 1e-6)
+  end)
+
   it("say what is wrong with what they are given", function()
     local function refusal(f, ...)
       local ok, why = pcall(f, ...)
@@ -254,6 +275,9 @@ describe("Several tasks over one encoder", function()
       refusal(multitask.new, dir .. "/encoder", { one = {} }))
     assert.are.equal("multitask.new: task 'a/b': a name is of letters, "
       .. "digits, _ and -", refusal(multitask.new, dir, { ["a/b"] = {} }))
+    assert.are.equal("multitask.new: task 'encoder': a part of the encoder "
+      .. "has this name", refusal(multitask.new, dir, { encoder = {},
+      noun = {} }))
     assert.are.equal("multitask: data: nothing for the task 'sentiment'",
       refusal(fit, tasks, {}, { noun = DATA.noun }))
     assert.are.equal("multitask: data: 'verb' is none of the tasks: noun, "
@@ -263,6 +287,13 @@ describe("Several tasks over one encoder", function()
       .. "0", refusal(fit, tasks, { temperature = 0 }))
     assert.matches("^multitask: train: unknown option 'checkpoint'",
       refusal(fit, tasks, { checkpoint = dir }))
+    assert.matches("^multitask: train: unknown option 'recipe'",
+      refusal(fit, tasks, { recipe = "best" }))
+    assert.are.equal("multitask.new: attention: a has causal, b nil; they "
+      .. "share one encoder: give each the same", refusal(multitask.new,
+      dir .. "/encoder", {
+        a = { labels = { "film", "plot" }, attention = "causal" },
+        b = { labels = { "film", "plot" } } }))
     assert.matches("^noun: train: row 1: label 'negative' is none",
       refusal(fit, tasks, {}, { sentiment = DATA.sentiment,
         noun = { rows = reviews } }))

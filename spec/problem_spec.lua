@@ -475,6 +475,26 @@ describe("A problem of", function()
         train(new_model "regression", { { text = "a", label = 0 / 0 } })
       end)
     end)
+
+    it("refuses numbers that 32 bits don't hold, or tell apart", function()
+      for message, pair in pairs {
+        ["mean 5e+15 and standard deviation 5e+15"] = { 0, 1e16 },
+        ["mean 5e-21 and standard deviation 5e-21"] = { 0, 1e-20 },
+        ["mean 1e+09 and standard deviation 0.5"] = { 1e9, 1e9 + 1 },
+      } do
+        local model = new_model "regression"
+        assert.has_error(function()
+          train(model, { { text = "a", label = pair[1] },
+            { text = "b", label = pair[2] } })
+        end, "train: labels of " .. message .. ": more than 32 bits hold; "
+          .. "subtract the mean, or take another unit")
+        assert.is_nil(model.head.scale)
+      end
+      assert.has_error(function()
+        evaluate(trained_model "regression", { { text = "a", label = 1e19 } })
+      end, "evaluate: row 1: label: expected a number within 1e+18, whose "
+        .. "square 32 bits hold, got 1e+19")
+    end)
   end)
 
   describe("a rank", function()

@@ -29,9 +29,10 @@ describe("A training that was stopped", function()
     return dir .. "/run" .. folders
   end
 
-  local function fit(given)
-    local model = classifier(dir .. "/encoder",
-      { labels = { "negative", "positive" }, seed = 1 })
+  local function fit(given, of_model)
+    local made = { labels = { "negative", "positive" }, seed = 1 }
+    for name, value in pairs(of_model or {}) do made[name] = value end
+    local model = classifier(dir .. "/encoder", made)
     local options = { epochs = 3, batch_size = 8, learning_rate = 3e-3,
       checkpoint_every = 2, validation = validation, metric = "loss" }
     for name, value in pairs(given) do
@@ -199,6 +200,22 @@ describe("A training that was stopped", function()
     assert.is_truthy(why:find("(the rows)", 1, true))
   end)
 
+  it("is not gone on with by a model that reads or learns otherwise",
+    function()
+      local folder = stop_at(7)
+      for what, of_model in pairs {
+        ["the pooling"] = { pooling = "mean" },
+        ["the model's dropout"] = { dropout = 0.3 },
+        ["the attention, the pooling"] = { attention = "causal" },
+        ["the labels"] = { labels = { "positive", "negative" } },
+      } do
+        local ok, why = pcall(fit, { checkpoint = folder, resume = true },
+          of_model)
+        assert.is_false(ok)
+        assert.is_truthy(why:find("(" .. what, 1, true), why)
+      end
+    end)
+
   it("is not gone on with by one of another teacher", function()
     for _, row in ipairs(rows) do row.scores = { [row.label] = 1 } end
     local _, options = stop_at(7, { distillation_weight = 0.5 })
@@ -216,7 +233,11 @@ describe("A training that was stopped", function()
     local whole = file.read(path)
     for _, bytes in ipairs { "", "{}", whole:sub(1, 100), whole:sub(1, -2),
         (whole:gsub('version\\":1', 'version\\":7')),
-        (whole:gsub('model/bert', 'model/tram')) } do
+        (whole:gsub('model/bert', 'model/tram')),
+        -- each as long as what was there, as the file's header says
+        (whole:gsub('epoch\\":2', 'epoch\\":9')),
+        (whole:gsub('stopped\\":false', 'stopped\\":12345')),
+        (whole:gsub('\\"forwards', '\\"backward')) } do
       file.write(path, bytes)
       local ok, why = pcall(fit, { checkpoint = folder, resume = true })
       assert.is_false(ok)

@@ -4,6 +4,7 @@ local fits = require "spec.support.fits"
 local rdrop = require "lunula.train.rdrop"
 local techniques = require "lunula.train.techniques"
 local tensor = require "lunula.tensor"
+local train = require "lunula.train"
 
 describe("Techniques of training", function()
   local fit = fits.fit
@@ -19,6 +20,18 @@ describe("Techniques of training", function()
   it("refuse what is out of range", function()
     assert.has_error(function() fit { rdrop_alpha = -1 } end,
       "train: rdrop_alpha: expected a number of at least 0, got -1")
+  end)
+
+  it("leave a model as it was that they refuse to train", function()
+    local model = fits.new_model()
+    local before = fits.weights(model)
+    for _, o in ipairs { { reinit_layers = 1 }, { tune = "lora" } } do
+      o.distillation_weight = 0.5  -- of a teacher who said nothing
+      assert.error_matches(function() train(model, fits.rows, o) end,
+        "row 1: scores: expected a table")
+      assert.are.same(before, fits.weights(model))
+      assert.is_nil(model.adapter)
+    end
   end)
 
   local taught = {}

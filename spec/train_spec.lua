@@ -471,11 +471,13 @@ describe("Training", function()
         .. "least 1, got 0.5", rows, { gradient_accumulation_steps = 0.5 })
       refuses("train: group_by_length shuffles: shuffle = false excludes it",
         rows, { group_by_length = true, shuffle = false })
-      refuses("adamw: learning_rate: expected a number above 0, got -1", rows,
+      refuses("train: learning_rate: expected a number above 0, got -1", rows,
         { learning_rate = -1 })
     end)
 
     it("options of another kind, before the first step", function()
+      refuses("train: learning_rate: expected a number above 0, got 'x'", rows,
+        { learning_rate = "x" })
       refuses("train: on_step: expected a function, got 'x'", rows,
         { on_step = "x" })
       refuses("train: max_grad_norm: expected a number above 0, got 'x'",

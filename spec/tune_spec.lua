@@ -285,6 +285,14 @@ describe("Where to train", function()
       end, 'train: gradual_unfreezing: with tune = "head" there are no layers '
         .. "to thaw")
     end)
+
+    it("is refused where the head does not learn at first", function()
+      assert.has_error(function()
+        fit({ freeze = { "^classifier", "^pooler" }, gradual_unfreezing = 1 },
+          new_model())
+      end, "train: gradual_unfreezing: freeze leaves nothing of the head to "
+        .. "begin with")
+    end)
   end)
 
   describe("reinit_layers", function()

@@ -145,8 +145,9 @@ local function saved_config(adapter, modules, base)
   return {
     peft_type = "LORA", task_type = "SEQ_CLS", inference_mode = true,
     base_model_name_or_path = base, r = adapter.rank,
-    lora_alpha = adapter.alpha, lora_dropout = 0, bias = "none",
-    target_modules = names, modules_to_save = modules,
+    lora_alpha = adapter.alpha, use_rslora = adapter.use_rslora or false,
+    lora_dropout = 0, bias = "none", target_modules = names,
+    modules_to_save = modules,
     fan_in_fan_out = false, init_lora_weights = true,
   }
 end
@@ -186,6 +187,8 @@ local REFUSED = {
   "lora_bias", "rank_pattern", "alpha_pattern",
 }
 
+local MOST_RANK = 2 ^ 31
+
 local function is_asked(value)
   if type(value) == "table" then return next(value) ~= nil end
   return value ~= nil and value ~= json.null and value ~= false
@@ -205,7 +208,7 @@ local function check_config(config, path)
     fail('%s: bias: only "none" is supported, got %s', path,
       tostring(config.bias))
   end
-  check.integer(config.r, path .. ": r", { least = 1 })
+  check.integer(config.r, path .. ": r", { least = 1, most = MOST_RANK })
   check.number(config.lora_alpha, path .. ": lora_alpha", { above = 0 })
   return config
 end
@@ -226,11 +229,13 @@ local function parameter_for(name, parameters, path)
     path, name, plain)
 end
 
-local function check_shape(t, rows, columns, name, path)
-  local size = t:shape()
-  if #size ~= 2 or size[1] ~= rows or size[2] ~= columns then
-    fail("%s: tensor '%s': expected [%d, %d], got [%s]", path, name, rows,
-      columns, table.concat(size, ", "))
+local function check_tensor(t, shape, name, path)
+  local want, got = table.concat(shape, ", "), table.concat(t:shape(), ", ")
+  if want ~= got then
+    fail("%s: tensor '%s': expected [%s], got [%s]", path, name, want, got)
+  elseif t:dtype() ~= "float32" then
+    fail("%s: tensor '%s': expected numbers with a fraction, got %s", path,
+      name, t:dtype())
   end
 end
 
@@ -243,19 +248,15 @@ local function read_part(adapter, name, file, parameters)
   if #size ~= 2 then
     fail("%s: tensor '%s': %s is no matrix", file.path, name, parameter.name)
   end
-  check_shape(a, adapter.rank, size[2], name, file.path)
-  check_shape(b, size[1], adapter.rank, stem .. B, file.path)
+  check_tensor(a, { adapter.rank, size[2] }, name, file.path)
+  check_tensor(b, { size[1], adapter.rank }, stem .. B, file.path)
   return part_of(parameter, a:clone(), b:clone())
 end
 
 -- what is saved whole: checked now, copied when all is
 local function read_whole(name, file, parameters)
   local parameter = parameter_for(name, parameters, file.path)
-  local want = table.concat(parameter.tensor:shape(), ", ")
-  local got = table.concat(file.tensors[name]:shape(), ", ")
-  if want ~= got then
-    fail("%s: tensor '%s': expected [%s], got [%s]", file.path, name, want, got)
-  end
+  check_tensor(file.tensors[name], parameter.tensor:shape(), name, file.path)
   return { to = parameter.tensor, from = file.tensors[name] }
 end
 
@@ -267,15 +268,26 @@ local function by_plain_name(model)
   return parameters
 end
 
+-- a B without its A would be left out without a word
+local function check_pairs(file)
+  for _, name in ipairs(file.names) do
+    local half = name:sub(-#B) == B and name:sub(1, -#B - 1) .. A
+    if half and not file.tensors[half] then
+      fail("%s: no tensor '%s'", file.path, half)
+    end
+  end
+end
+
 local function read_adapter(model, dir)
   local config = read_config(dir)
   local file = safetensors.read(dir .. "/" .. WEIGHTS)
-  local divisor = is_asked(config.use_rslora) and math.sqrt(config.r)
-    or config.r
+  local use_rslora = is_asked(config.use_rslora)
+  local divisor = use_rslora and math.sqrt(config.r) or config.r
   local adapter = { rank = config.r, alpha = config.lora_alpha,
-    scale = config.lora_alpha / divisor, parts = {} }
+    scale = config.lora_alpha / divisor, use_rslora = use_rslora, parts = {} }
   local parameters, whole = by_plain_name(model), {}
   file.path = dir .. "/" .. WEIGHTS
+  check_pairs(file)
   for _, name in ipairs(file.names) do
     if name:sub(-#A) == A then
       table.insert(adapter.parts, read_part(adapter, name, file, parameters))

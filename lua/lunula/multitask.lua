@@ -16,7 +16,6 @@ local descent = require "lunula.train.descent"
 local evaluate = require "lunula.evaluate"
 local options = require "lunula.options"
 local plan = require "lunula.train.plan"
-local sampler = require "lunula.sampler"
 local schedule = require "lunula.schedule"
 local train = require "lunula.train"
 
@@ -41,16 +40,38 @@ end
 
 -- {======== making ========
 
+-- parts of the encoder, whose parameters a head's would pass for
+local TAKEN = { bert = true, embeddings = true, encoder = true, pooler = true }
+
 local function check_tasks(tasks)
   local names = sorted_names(check.table(tasks, "multitask.new: tasks"))
   for _, name in ipairs(names) do
     if type(name) ~= "string" or not name:find "^[%w_-]+$" then
       fail("multitask.new: task '%s': a name is of letters, digits, _ and -",
         tostring(name))
+    elseif TAKEN[name] then
+      fail("multitask.new: task '%s': a part of the encoder has this name",
+        name)
     end
   end
   if #names < 2 then fail("multitask.new: expected two tasks at least") end
   return names
+end
+
+-- options of a classifier that are its encoder's
+local OF_ENCODER = { "attention", "adapter_size", "dropout" }
+
+local function check_shared(names, tasks)
+  for _, name in ipairs(names) do
+    for _, option in ipairs(OF_ENCODER) do
+      local first, own = tasks[names[1]][option], tasks[name][option]
+      if own ~= first then
+        fail("multitask.new: %s: %s has %s, %s %s; they share one encoder: "
+          .. "give each the same", option, names[1], tostring(first), name,
+          tostring(own))
+      end
+    end
+  end
 end
 
 --- Makes a classifier for each task, all with the same encoder.
@@ -58,7 +79,8 @@ end
 -- @tparam table tasks by name, the options of `lunula.classifier` of each
 -- @treturn multitask with `models`, the classifiers by name: each predicts, is
 --   judged and saved as any; and `encoder`
--- @raise as `lunula.classifier`; when there is but one task
+-- @raise as `lunula.classifier`; when there is but one task, or they differ in
+--   what is the encoder's: `attention`, `adapter_size`, `dropout`
 -- @usage local tasks = lunula.multitask.new("all-MiniLM-L6-v2", {
 --   sentiment = { labels = { "negative", "positive" } },
 --   topic = { labels = { "film", "food", "travel" } } })
@@ -74,6 +96,7 @@ function multitask.new(name_or_dir, tasks)
     model.encoder = self.encoder
     self.models[name] = model
   end
+  check_shared(self.names, tasks)
   return self
 end
 
@@ -179,9 +202,10 @@ end
 -- @number temperature
 -- @treturn table by name, with a sum of 1
 function multitask.shares(names, counts, temperature)
-  local shares, sum = {}, 0
-  for _, name in ipairs(names) do
-    shares[name] = counts[name] ^ (1 / temperature)
+  local shares, sum, most = {}, 0, 0
+  for _, name in ipairs(names) do most = math.max(most, counts[name]) end
+  for _, name in ipairs(names) do  -- of the most, so that none is too large
+    shares[name] = (counts[name] / most) ^ (1 / temperature)
     sum = sum + shares[name]
   end
   for _, name in ipairs(names) do shares[name] = shares[name] / sum end
@@ -214,7 +238,9 @@ end
 local function plans_of(self, data, o)
   local plans, counts, truncated = {}, {}, 0
   for _, name in ipairs(self.names) do
-    local of_task = setmetatable({ validation = data[name].validation,
+    -- false: else those of another task would be found in o
+    local of_task = setmetatable({
+      validation = data[name].validation or false,
       class_weights = data[name].class_weights }, { __index = o })
     local ok, made = pcall(plan.make, self.models[name], data[name].rows,
       of_task)
@@ -255,10 +281,10 @@ local function descend(run, drawn)
   local model, made = run.model, run.plan
   run.task = drawn.task
   run.model, run.plan = model.models[drawn.task], made.tasks[drawn.task]
-  local ok, loss, tokens = pcall(descent.step, run, drawn.group)
+  local ok, loss, tokens, rows = pcall(descent.step, run, drawn.group)
   run.model, run.plan = model, made
   if not ok then error(loss, 0) end
-  return loss, tokens, sampler.rows(drawn.group)
+  return loss, tokens, rows
 end
 
 -- The scores that all tasks have.
@@ -309,7 +335,7 @@ end
 local NOT_HERE = {
   validation = true, class_weights = true, checkpoint = true,
   checkpoint_every = true, resume = true, distillation_weight = true,
-  distillation_temperature = true,
+  distillation_temperature = true, recipe = true,
 }
 
 -- Not sooner: techniques are read when a training is.
@@ -364,8 +390,8 @@ end
 -- @tparam[opt] {table,...} data.validation the best weights are those with the
 --   best mean over the tasks that have some
 -- @param[opt] data.class_weights as for `lunula.train`
--- @tparam[opt] table given the options of `lunula.train`, without those of a
---   checkpoint or a single task's data, and
+-- @tparam[opt] table given the options of `lunula.train`, without `recipe` and
+--   those of a checkpoint or a single task's data, and
 -- @number[opt=1] given.temperature of the draw, above 0
 -- @int[opt=3] given.epochs one has as many steps as all rows have batches
 -- @treturn table as from `lunula.train`; scores are means over tasks, with

@@ -12,6 +12,7 @@ local labels = require "lunula.labels"
 local metrics = require "lunula.metrics"
 local names = require "lunula.problem.names"
 local nn = require "lunula.nn"
+local single_label = require "lunula.problem.single_label"
 local tensor = require "lunula.tensor"
 local weights = require "lunula.problem.weights"
 
@@ -26,7 +27,7 @@ local multi_label = {
   metric = "macro_f1", quality = "macro_f1",
   fields = { "labels", "scores" },
   label_type = "string", separator = ",",
-  labels = labels.of,
+  labels = labels.of, choose = single_label.choose,
 }
 
 local function fail(message, ...)
@@ -233,14 +234,6 @@ end
 
 function multi_label.probabilities(logits)
   return logits:sigmoid()
-end
-
-function multi_label.choose(probabilities)
-  local best = 1
-  for i, probability in ipairs(probabilities) do
-    if probability > probabilities[best] then best = i end
-  end
-  return best
 end
 
 -- }========

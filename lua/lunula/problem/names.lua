@@ -1,9 +1,20 @@
---- Labels in a folder's config.json, as transformers has them.
+--- The names of labels: those of classes, and those in a folder's config.json,
+-- as transformers has them.
 -- @module lunula.problem.names
 
 local labels = require "lunula.labels"
 
 local names = {}
+
+--- The labels of classes.
+-- @tparam {int,...} classes from 0
+-- @tparam {string,...} list all labels
+-- @treturn {string,...}
+function names.of(classes, list)
+  local said = {}
+  for i, class in ipairs(classes) do said[i] = list[class + 1] end
+  return said
+end
 
 --- Reads `id2label`.
 -- @tparam table config

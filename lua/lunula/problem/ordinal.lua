@@ -136,8 +136,8 @@ function ordinal.tune()
 end
 
 function ordinal.report(found, ranks, model)
-  return metrics.ordinal(labels.names(ranks, model.labels),
-    labels.names(found, model.labels), model.labels)
+  return metrics.ordinal(names.of(ranks, model.labels),
+    names.of(found, model.labels), model.labels)
 end
 
 -- The probability of each label. Those of more must not rise on their way up,

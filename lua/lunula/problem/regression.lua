@@ -26,6 +26,8 @@ local regression = {
 
 local NO_WORDS = { "LABEL_0" }  -- transformers' name for an output of no name
 
+local MOST = 1e18
+
 local function fail(message, ...)
   error(message:format(...), 0)
 end
@@ -37,6 +39,9 @@ function regression.check_rows(rows, what)
     if type(value) ~= "number" or value - value ~= 0 then
       fail("%s: label: expected a number, got %s", labels.place(rows, i, what),
         type(value) == "number" and tostring(value) or type(value))
+    elseif math.abs(value) > MOST then
+      fail("%s: label: expected a number within %g, whose square 32 bits hold, "
+        .. "got %g", labels.place(rows, i, what), MOST, value)
     end
   end
 end
@@ -85,8 +90,19 @@ local function spread_of(values)
   return mean, math.sqrt(squares / #values)
 end
 
+-- Whether 32 bits hold numbers, their squares, and what tells them apart.
+local function is_held(mean, deviation)
+  return deviation > 1e-15 and deviation < 1e15
+    and math.abs(mean) < 1e5 * deviation
+end
+
+-- Raises when a head can't say such numbers.
 function regression.begin(head, targets)
   local mean, deviation = spread_of(targets)
+  if not is_held(mean, deviation) then
+    fail("train: labels of mean %g and standard deviation %g: more than 32 "
+      .. "bits hold; subtract the mean, or take another unit", mean, deviation)
+  end
   head:begin { mean = mean, deviation = deviation }
 end
 

@@ -89,8 +89,8 @@ function single_label.tune()
 end
 
 function single_label.report(found, classes, model)
-  return metrics.report(labels.names(classes, model.labels),
-    labels.names(found, model.labels), model.labels)
+  return metrics.report(names.of(classes, model.labels),
+    names.of(found, model.labels), model.labels)
 end
 
 function single_label.choose(probabilities)

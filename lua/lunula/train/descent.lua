@@ -57,11 +57,20 @@ local function learn_all(run, group)
   return loss, tokens
 end
 
+local function rows_of(group)
+  local all = {}
+  for _, rows in ipairs(group) do
+    for _, row in ipairs(rows) do all[#all + 1] = row end
+  end
+  return all
+end
+
 --- Makes a step.
 -- @tparam table run
 -- @tparam {{int,...},...} group the rows of its batches
 -- @treturn number the loss before it
 -- @treturn int the tokens seen
+-- @treturn {int,...} all its rows
 -- @raise when the loss or the gradients are not finite; "interrupted"
 function descent.step(run, group)
   techniques.each(run, "first", run)
@@ -72,7 +81,7 @@ function descent.step(run, group)
   run.optimizer:set_learning_rate(run.learning_rate)
   run.optimizer:step()
   techniques.each(run, "stepped", run)
-  return loss, tokens
+  return loss, tokens, rows_of(group)
 end
 
 return descent

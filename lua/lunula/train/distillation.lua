@@ -14,7 +14,9 @@ local labels = require "lunula.labels"
 local objective = require "lunula.train.objective"
 local tensor = require "lunula.tensor"
 
-local distillation = { single_label = true }
+local distillation = {
+  single_label = function(o) return o.distillation_weight > 0 end,
+}
 
 distillation.options = {
   { name = "distillation_weight", type = "number", least = 0, most = 1,
@@ -71,9 +73,10 @@ end
 
 -- Softens probabilities in place. Returns the sum of p log p.
 local function soften(p, temperature)
-  local sum, negative_entropy = 0, 0
+  local sum, negative_entropy, most = 0, 0, 0
+  for c = 1, #p do most = math.max(most, p[c]) end
   for c = 1, #p do
-    p[c] = p[c] ^ (1 / temperature)
+    p[c] = (p[c] / most) ^ (1 / temperature)  -- at no temperature all are 0
     sum = sum + p[c]
   end
   for c = 1, #p do
@@ -113,10 +116,19 @@ function Distillation:identity()
   return "the teacher's scores", self.scores:checksum()
 end
 
+--- Checks the teacher's scores, where they are asked for.
+-- @tparam table run
+-- @raise naming a row whose scores are missing or no probabilities
+function distillation.check_rows(run)
+  if run.options.distillation_weight == 0 then return end
+  local rows = run.plan.rows
+  for i = 1, #rows do probabilities(rows, i, run.model.labels) end
+end
+
 --- Makes it, where it is asked for.
 -- @tparam table run
 -- @treturn ?table
--- @raise naming a row whose scores are missing or no probabilities
+-- @raise as `check_rows`
 function distillation.new(run)
   local o = run.options
   if o.distillation_weight == 0 then return nil end

@@ -15,7 +15,6 @@ local memory = require "lunula.train.memory"
 local options = require "lunula.options"
 local plan = require "lunula.train.plan"
 local recipes = require "lunula.recipes"
-local sampler = require "lunula.sampler"
 local state = require "lunula.train.state"
 local techniques = require "lunula.train.techniques"
 
@@ -44,11 +43,6 @@ for _, option in ipairs(techniques.options()) do
 end
 
 -- {======== a step ========
-
-local function descend(run, group)
-  local loss, tokens = descent.step(run, group)
-  return loss, tokens, sampler.rows(group)
-end
 
 local function tell_step(run, loss, tokens, rows)
   local steps = run.result.steps
@@ -209,7 +203,7 @@ end
 --   classifier when not given
 -- @treturn table for `train.fit`
 function train.start(model, o, made, how)
-  how = how or { descend = descend, judge = judge }
+  how = how or { descend = descent.step, judge = judge }
   local run = {
     model = model, options = o, plan = made,
     descend = how.descend, judge = how.judge,

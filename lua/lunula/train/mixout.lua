@@ -6,8 +6,8 @@
 -- off beside it.
 --
 -- As in the authors' code, matrices of linear layers are mixed, and neither
--- biases, LayerNorm nor words. Of those, the encoder's layers: pooler and head
--- may have begun at random, and have nothing to fall back to.
+-- biases, LayerNorm nor words. Of those, the encoder's layers: pooler, head
+-- and adapters may have begun at random, and have nothing to fall back to.
 --
 -- What always holds: from a step's first batch to its last backward, the model
 -- has the mixed weights, and `moved` are those that the optimizer moves; else
@@ -25,11 +25,14 @@ mixout.options = {
     what = "share of weights that a step takes from before the training" },
 }
 
---- @raise beside LoRA, whose weights are never those of the model
+-- of `tune`, what leaves the pretrained matrices as they are
+local LEAVES = { lora = true, bias = true, adapters = true }
+
+--- @raise where no pretrained matrix learns, which could fall back
 function mixout.check(o)
-  if o.mixout > 0 and o.tune == "lora" then
-    error('train: mixout and tune = "lora": give one of them: LoRA leaves the '
-      .. "pretrained weights as they are", 0)
+  if o.mixout > 0 and LEAVES[o.tune] then
+    error(('train: mixout and tune = "%s": give one of them: it leaves the '
+      .. "pretrained matrices as they are"):format(o.tune), 0)
   end
 end
 
@@ -38,7 +41,7 @@ Mixout.__index = Mixout
 
 local function is_mixed(name)
   return name:find "^bert%.encoder%." and name:find "%.weight$"
-    and not name:find "LayerNorm"
+    and not name:find "LayerNorm" and not name:find "%.adapter%."
 end
 
 -- A matrix that learns later than others is still the pretrained one when it

@@ -32,6 +32,8 @@ function plan.check(o)
     check_option(o, name, "integer", { least = 1 })
   end
   sampler.check(o, "train")
+  check_option(o, "learning_rate", "number", { above = 0 })
+  check_option(o, "weight_decay", "number", { least = 0 })
   check_option(o, "warmup_ratio", "number", { least = 0, most = 1 })
   check_option(o, "label_smoothing", "number", { least = 0, most = 1 })
   check_option(o, "max_grad_norm", "number", { above = 0, most = math.huge })

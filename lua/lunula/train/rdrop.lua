@@ -13,7 +13,9 @@ local objective = require "lunula.train.objective"
 
 local unpack = table.unpack or unpack -- luacheck: ignore
 
-local rdrop = { single_label = true }
+local rdrop = {
+  single_label = function(o) return o.rdrop_alpha > 0 end,
+}
 
 rdrop.options = {
   { name = "rdrop_alpha", type = "number", least = 0, default = 0,

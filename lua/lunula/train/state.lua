@@ -10,7 +10,8 @@
 -- stand before the best weights that the folder holds, it finds the same ones
 -- again. A run that has ended leaves a state which says how, with weights only
 -- where its last ones are not those that the folder holds, and what techniques
--- leave beside them.
+-- leave beside them. The head is among them in any case: that of the folder may
+-- have been calibrated since.
 -- @module lunula.train.state
 
 local checkpoint = require "lunula.checkpoint"
@@ -27,6 +28,8 @@ local VERSION = 1
 local PLACE = { "step", "epoch", "at", "seen", "epoch_loss", "seconds",
   "tokens", "stopped", "validated", "scores", "result" }
 local BEST = { "value", "loss", "epoch", "step", "since", "thresholds" }
+
+local HEAD = { "classifier.weight", "classifier.bias" }
 
 -- options without a say in what is learnt
 local SILENT = { on_step = true, on_epoch = true, validation = true,
@@ -56,6 +59,19 @@ local function checksum_of_model(model)
   return table.concat(sums)
 end
 
+-- What beside its weights says how a model reads and learns.
+local function nature_of(model)
+  local encoder = model.encoder
+  return {
+    ["the pooling"] = model.pooling, ["the labels"] = model.labels,
+    ["the type of problem"] = model.problem.name,
+    ["the attention"] = encoder.config.is_decoder and "causal"
+      or "bidirectional",
+    ["the model's dropout"] = { encoder.hidden_dropout,
+      encoder.attention_dropout, model.dropout.p },
+  }
+end
+
 local function plain(value)
   if type(value) ~= "table" then return tostring(value) end
   return json.encode(value)
@@ -72,6 +88,9 @@ function state.identity(run)
     ["the validation rows"] = made.validation
       and checksum_of_rows(problem, made.validation) or "none",
   }
+  for name, value in pairs(nature_of(run.model)) do
+    named[name] = plain(value)
+  end
   for name, value in pairs(run.options) do
     if not SILENT[name] then named[name] = plain(value) end
   end
@@ -164,7 +183,12 @@ end
 function state.close(run)
   local place, tensors = place_of(run), {}
   place.ended = true
-  if not run.options.keep_best then add_model(run, tensors) end
+  if run.options.keep_best then
+    local weights = run.model:weights()
+    for _, name in ipairs(HEAD) do tensors["head/" .. name] = weights[name] end
+  else
+    add_model(run, tensors)
+  end
   add_techniques(run, "outcome", tensors)
   write(run, tensors, place)
 end
@@ -179,13 +203,67 @@ end
 
 -- {======== reading ========
 
+local function is_count(x)
+  return type(x) == "number" and x >= 0 and x % 1 == 0 and x < 2 ^ 53
+end
+
+-- thresholds of labels
+local function is_thresholds(x)
+  if x == nil then return true end
+  if type(x) ~= "table" then return false end
+  for _, threshold in pairs(x) do
+    if type(threshold) ~= "number" then return false end
+  end
+  return true
+end
+
+local function is_number(x) return type(x) == "number" end
+local function is_table(x) return type(x) == "table" end
+local function is_boolean(x) return type(x) == "boolean" end
+
+local function maybe(is)
+  return function(x) return x == nil or is(x) end
+end
+
+-- what a place has to be; a table of tests, by name
+local SHAPE = {
+  identity = is_table, forwards = is_count, position = is_count,
+  thresholds = is_thresholds, ended = maybe(is_boolean),
+  run = {
+    step = is_count, epoch = is_count, at = is_count, seen = is_count,
+    epoch_loss = is_number, seconds = is_number, tokens = is_number,
+    stopped = is_boolean, validated = maybe(is_count),
+    scores = maybe(is_table),
+    result = { steps = is_table, history = is_table, validations = is_table },
+  },
+  best = {
+    value = maybe(is_number), loss = maybe(is_number), epoch = maybe(is_count),
+    step = maybe(is_count), since = is_count, thresholds = is_thresholds,
+  },
+}
+
+local function fits(value, shape)
+  if type(shape) == "function" then return shape(value) end
+  if type(value) ~= "table" then return false end
+  for name, inner in pairs(shape) do
+    if not fits(value[name], inner) then return false end
+  end
+  return true
+end
+
+-- an epoch has a step at least; beyond the last there would be no end
+local function is_before(place, made)
+  return place.epoch <= place.step and place.step <= made.steps
+end
+
 local function read(run)
   local path = path_of(run)
   if not core.io.stat(path) then return nil end
   local file = safetensors.read(path)
   local text = file.metadata.training
   local place = text and json.values(text, path)
-  if type(place) ~= "table" or place.version ~= VERSION then
+  if type(place) ~= "table" or place.version ~= VERSION
+      or not fits(place, SHAPE) or not is_before(place.run, run.plan) then
     error(path .. ": not a state that this version can go on from", 0)
   end
   return place, file.tensors
@@ -229,7 +307,9 @@ local function load_outcome(run, tensors)
   if next(with_prefix(tensors, "model/")) then
     load_model(run, tensors)
   else
-    run.model:set_weights(checkpoint.read(run.options.checkpoint).tensors)
+    local saved = checkpoint.read(run.options.checkpoint).tensors
+    add(saved, "", with_prefix(tensors, "head/"))
+    run.model:set_weights(saved)
   end
   load_techniques(run, "outcome", tensors)
 end

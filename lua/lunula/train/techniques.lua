@@ -7,9 +7,9 @@
 --             { name =, what =, type = "number" | "integer" | "boolean" |
 --             "choice" | "strings", default =, choices =, and the bounds
 --             least, most, above, below }
---   single_label  optional: true of one that is only for
---             single_label_classification, or a function of the options that
---             says whether it is
+--   single_label(o)  optional: whether what is asked for is only for
+--             single_label_classification
+--   check_rows(run)  optional: raises when the rows have not what it needs
 --   check(o)  optional: raises when its options don't go with others
 --   new(run)  may change run.learners (see `lunula.train.learners`); returns
 --             what is made of it for a training, or nil where it is not asked
@@ -115,27 +115,31 @@ end
 
 -- }========
 
-local function is_for_single(module, o)
-  local only = module.single_label
-  if type(only) == "function" then return only(o) end
-  return only
+local function check_single(run, i, module)
+  local only = module.single_label and module.single_label(run.options)
+  if only and not run.model.problem.is_single then
+    error(("train: %s: only for %s, not %s"):format(NAMES[i],
+      problem.DEFAULT, run.model.problem.name), 0)
+  end
+end
+
+-- Before any technique is made, which may change the model.
+local function check_run(run)
+  for i, module in ipairs(modules()) do
+    check_single(run, i, module)
+    if module.check_rows then module.check_rows(run) end
+  end
 end
 
 --- Makes the techniques that a training asks for.
 -- @tparam table run its `options`, `model` and `plan`
 -- @treturn {table,...}
--- @raise when one is not for the model's type of problem
+-- @raise when one is not for the model's type of problem or the rows; the
+--   model stays as it was
 function techniques.new(run)
   local list = {}
-  for i, module in ipairs(modules()) do
-    local made = module.new(run)
-    if made and is_for_single(module, run.options)
-        and not run.model.problem.is_single then
-      error(("train: %s: only for %s, not %s"):format(NAMES[i],
-        problem.DEFAULT, run.model.problem.name), 0)
-    end
-    list[#list + 1] = made
-  end
+  check_run(run)
+  for _, module in ipairs(modules()) do list[#list + 1] = module.new(run) end
   return list
 end
 

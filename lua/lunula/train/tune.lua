@@ -141,6 +141,16 @@ end
 
 -- }========
 
+-- the head is first: without it a step would have nothing to learn
+local function check_first(run)
+  for _, learner in ipairs(run.learners) do
+    local name = plain_name(learner.name)
+    if is_head(name) then return end
+    if name:find "^pooler%." and run.model.pooling == "pooler" then return end
+  end
+  fail("gradual_unfreezing: freeze leaves nothing of the head to begin with")
+end
+
 --- Chooses what learns of `run.learners`.
 -- @tparam table run
 -- @treturn ?table what thaws layers, where that is asked for
@@ -157,6 +167,7 @@ function tune.new(run)
     learner.learning_rate = learner.learning_rate
       * (o.layer_decay or 1) ^ learner.depth
   end
+  if o.gradual_unfreezing > 0 then check_first(run) end
   if o.reinit_layers > 0 then model.encoder:reinit(o.reinit_layers, o.seed) end
   if o.gradual_unfreezing == 0 then return nil end
   return setmetatable({ every = o.gradual_unfreezing }, Thaw)
