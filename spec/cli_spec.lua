@@ -80,6 +80,21 @@ describe("command-line arguments", function()
       mistake("tart", "--oven", "coal"))
   end)
 
+  it("say both bounds of a value", function()
+    local function said(bounds, value)
+      bounds.name, bounds.type = "heat", "number"
+      local ok, why = pcall(arguments.parse, { name = "bake",
+        positional = {}, options = { bounds } }, { "bake", "--heat=" .. value })
+      return not ok and why.usage
+    end
+    assert.is_false(said({ above = 0, max = 1 }, 1))
+    assert.are.equal("--heat: expected a number above 0 and of at most 1, "
+      .. "got '1.5'", said({ above = 0, max = 1 }, 1.5))
+    assert.is_false(said({ min = 0, below = 1 }, 0.9))
+    assert.are.equal("--heat: expected a number of at least 0 and below 1, "
+      .. "got '1'", said({ min = 0, below = 1 }, 1))
+  end)
+
   it("are complete, and not too many", function()
     assert.are.equal("CAKE is missing: lunula bake [options] CAKE [PLATE]",
       mistake())

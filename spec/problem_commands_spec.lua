@@ -123,6 +123,16 @@ describe("The commands, of a problem with", function()
     local answers, lines = predict("number", "the film is lovely.\n")
     assert.matches('^{"text":"the film is lovely.","value":[%d.]+}\n$', lines)
     assert.is_near(5, answers[1].value, 1)
+    _, status, why = run.with_input("the film is lovely.\n",
+      { "explain", path "number" })
+    assert.are.equal(1, status)
+    assert.are.equal("lunula: explain: a regression has no label whose "
+      .. "probability could be explained\n", why)
+    _, status, why = run.with_input("the film is lovely.\n",
+      { "predict", path "number", "--min-score=0.5" })
+    assert.are.equal(2, status)
+    assert.are.equal("lunula: --min-score: an answer of regression has no "
+      .. "score (see lunula predict --help)\n", why)
   end)
 
   it("labels in an order", function()

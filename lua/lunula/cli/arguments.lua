@@ -60,15 +60,19 @@ local function range_of(option)
   if low and high then
     return (" from %s to %s"):format(shown(low), shown(high))
   end
-  if low then return " of at least " .. shown(low) end
-  if option.above then return " above " .. shown(option.above) end
-  return ""
+  local words = {}
+  words[#words + 1] = low and "of at least " .. shown(low)
+  words[#words + 1] = option.above and "above " .. shown(option.above)
+  words[#words + 1] = high and "of at most " .. shown(high)
+  words[#words + 1] = option.below and "below " .. shown(option.below)
+  return (#words > 0 and " " or "") .. table.concat(words, " and ")
 end
 
 local function in_range(option, value)
   return (not option.min or value >= option.min)
     and (not option.max or value <= option.max)
     and (not option.above or value > option.above)
+    and (not option.below or value < option.below)
     and (type(value) ~= "number" or value < math.huge)
 end
 

@@ -100,6 +100,7 @@ local function typed(option)
     type = TYPES[option.type],
     value = VALUES[option.type], choices = choices,
     min = option.least, max = option.most, above = option.above,
+    below = option.below,
   }
 end
 
