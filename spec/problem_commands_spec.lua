@@ -197,6 +197,27 @@ describe("The commands, of a problem with", function()
     assert.are.equal("regression", classifier(path "second").problem.name)
   end)
 
+  it("a new head on what learnt another problem", function()
+    write_all(function(row)
+      return row.label == "positive" and "good,great" or "dull"
+    end)
+    local _, status, why = train("several", { "--epochs=1",
+      "--problem-type=multi_label_classification" })
+    assert.are.equal(0, status, why)
+    write_all(function(row) return row.label end)
+    local words = { "train", "--model", path "several", "--train",
+      path "train.csv", "--label=target", "--output", path "one",
+      "--epochs=1", "--threads=1" }
+    _, status = run.lunula(words)
+    assert.are.equal(1, status)
+    words[#words + 1] = "--new-head"
+    _, status, why = run.lunula(words)
+    assert.are.equal(0, status, why)
+    local model = classifier(path "one")
+    assert.are.equal("single_label_classification", model.problem.name)
+    assert.are.same({ "negative", "positive" }, model.labels)
+  end)
+
   it("mistakes: a label that is no number, a separator of no use", function()
     write_all(function(row) return row.label end)
     local _, status, why = train("wrong", { "--problem-type=regression" })

@@ -7,7 +7,6 @@ local checkpoint = require "lunula.checkpoint"
 local fetch = require "lunula.cli.fetch"
 local json = require "lunula.cli.json"
 local output = require "lunula.cli.output"
-local problem = require "lunula.problem"
 local progress = require "lunula.progress"
 local rows = require "lunula.cli.rows"
 local settings = require "lunula.settings"
@@ -60,16 +59,6 @@ local train = {
   options = all_options(),
   complete = training.add_recipe,
 }
-
--- A classifier that is there goes on with its own problem.
-local function problem_of(values)
-  local folder = values.model
-  local is_there = files.stat(folder .. "/config.json") == "file"
-  if values.problem_type or not is_there then
-    return problem.of(values.problem_type, "train")
-  end
-  return problem.of_folder(checkpoint.read(folder))
-end
 
 -- What is wrong with any of them is better known before the training.
 local function read_sets(lunula, values, kind)
@@ -205,7 +194,7 @@ function train.run(values)
   check_adapter(values)
   arguments.needs(values, "calibrate", "validation")
   local lunula = require "lunula"
-  local kind = problem_of(values)
+  local kind = settings.problem(values.model, values)
   if values.calibrate and not kind.is_single then
     arguments.wrong("--calibrate: not for %s", kind.name)
   end
