@@ -134,9 +134,11 @@ end
 -- The command line that trains as a run did.
 local function command_of(plan, record, folder)
   local words = { "lunula", "train" }
-  for _, name in ipairs { "model", "train", "validation", "text", "label" } do
+  for _, name in ipairs { "model", "train", "validation", "text", "text_pair",
+      "label", "label_separator", "labels" } do
     if plan[name] then
-      words[#words + 1] = ("--%s=%s"):format(name, plan[name])
+      words[#words + 1] = ("--%s=%s"):format((name:gsub("_", "-")),
+        shown(plan[name]))
     end
   end
   local options = { metric = record.metric }
