@@ -151,6 +151,20 @@ describe("command-line arguments", function()
       .. "how long\n", help, 1, true)
     assert.are.same({ help = true }, parse("--help"))
   end)
+
+  it("explain themselves in groups, and in 80 columns", function()
+    local said = ("as much as there is of it, "):rep(4) .. "or more"
+    local help = arguments.help { name = "bake", summary = "bake a cake",
+      positional = {}, options = {
+        { name = "eggs", value = "N", what = said },
+        { name = "nuts", type = "boolean", section = "Taste",
+          what = "add some" } } }
+    assert.matches("\n  %-%-eggs N               as much", help)
+    assert.matches("\n\nTaste:\n  %-%-nuts                 add some\n$", help)
+    local whole = help:match "(as much.-)\n\nTaste"
+    assert.are.equal(said, (whole:gsub("\n" .. (" "):rep(25), " ")))
+    for line in help:gmatch "[^\n]+" do assert.is_true(#line < 80, line) end
+  end)
 end)
 
 describe("JSON of the command line", function()
@@ -292,6 +306,7 @@ describe("lunula", function()
       local help, status, said = run.lunula { name, "--help" }
       assert.are.equal(0, status, said)
       assert.matches("^usage: lunula " .. name .. " .*%-%-help", help)
+      for line in help:gmatch "[^\n]+" do assert.is_true(#line < 80, line) end
     end
   end)
 

@@ -123,6 +123,7 @@ describe("The commands, of a problem with", function()
     local answers, lines = predict("number", "the film is lovely.\n")
     assert.matches('^{"text":"the film is lovely.","value":[%d.]+}\n$', lines)
     assert.is_near(5, answers[1].value, 1)
+    local _
     _, status, why = run.with_input("the film is lovely.\n",
       { "explain", path "number" })
     assert.are.equal(1, status)

@@ -9,6 +9,7 @@ local shell = require "lunula.shell"
 local space = require "lunula.sweep.space"
 local sweep = require "lunula.sweep"
 local tiny = require "spec.support.tiny"
+local training = require "lunula.cli.training"
 
 -- what two runs of the same options need not have in common
 local OF_THE_DAY = { "train_seconds", "wall_seconds", "tokens_per_second",
@@ -662,6 +663,16 @@ describe("A sweep", function()
     assert.are.equal(best.best_epoch, again.best_epoch)
     assert.are.same(weights(classifier(folder .. "/best")),
       weights(classifier(folder .. "/again")))
+  end)
+
+  it("says nothing in a command line that means nothing there", function()
+    local tried = { epochs = 2, tune = "all", lora_rank = 4,
+      averaging = "uniform", averaging_decay = 0.9 }
+    assert.are.same({ "--epochs=2", "--tune=all", "--averaging=uniform" },
+      training.words(tried))
+    tried.tune = "lora"
+    assert.are.same({ "--epochs=2", "--tune=lora", "--lora-rank=4",
+      "--averaging=uniform" }, training.words(tried))
   end)
 
   it("goes on after SIGKILL, and ends as if nothing had happened", function()

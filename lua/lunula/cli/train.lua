@@ -31,14 +31,16 @@ local BEFORE = {
 }
 
 local AFTER = {
-  { name = "threads", type = "integer", value = "N", min = 1, max = 64,
+  { section = "This run",
+    name = "threads", type = "integer", value = "N", min = 1, max = 64,
     what = "processors to use; all when not given" },
   { name = "checkpoint-every", type = "integer", value = "N", min = 1,
     what = "steps after which --resume may go on, beside each epoch's end" },
   { name = "resume", type = "boolean",
     what = "go on from where the same command was stopped" },
   { name = "adapter", value = "DIR",
-    what = "where that of --tune lora is saved, as peft does" },
+    what = "where what LoRA learnt is saved, too, as peft does; only with "
+      .. "--tune lora" },
   { name = "calibrate", type = "boolean", what = "then fit a temperature on "
     .. "the validation texts, for honest probabilities" },
   { name = "json", value = "FILE", what = "write the figures there" },
@@ -173,6 +175,15 @@ local function check_adapter(values)
   end
 end
 
+local function check_kind(values, kind)
+  if values.calibrate and not kind.is_single then
+    arguments.wrong("--calibrate: not for %s", kind.name)
+  elseif not values.tune_thresholds and not kind.separator then
+    arguments.wrong("--no-tune-thresholds: only where a text may have "
+      .. "several labels (multi_label_classification), not for %s", kind.name)
+  end
+end
+
 local function tell(lunula, values, model, result, report, calibration)
   if result.truncated > 0 then
     io.stderr:write(("%d tokens were cut from %s by --max-length %d\n")
@@ -195,9 +206,7 @@ function train.run(values)
   arguments.needs(values, "calibrate", "validation")
   local lunula = require "lunula"
   local kind = settings.problem(values.model, values)
-  if values.calibrate and not kind.is_single then
-    arguments.wrong("--calibrate: not for %s", kind.name)
-  end
+  check_kind(values, kind)
   local sets = read_sets(lunula, values, kind)
   json.check_place(values.json)
   check_folder(values, "output")

@@ -6,7 +6,8 @@
 --   options   an array of what `train` and the command line take for it:
 --             { name =, what =, type = "number" | "integer" | "boolean" |
 --             "choice" | "strings", default =, choices =, and the bounds
---             least, most, above, below }
+--             least, most, above, below; needs = { name, value }: the option
+--             without which, or without which value, it means nothing }
 --   single_label  optional: true of one that is only for
 --             single_label_classification, or a function of the options that
 --             says whether it is
