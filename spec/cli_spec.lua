@@ -300,7 +300,7 @@ describe("lunula", function()
   it("explains itself and each of its commands", function()
     local text, code = run.lunula { "--help" }
     assert.are.equal(0, code)
-    for name in ("fetch train evaluate predict tokenize sweep bench")
+    for name in ("fetch train evaluate predict tokenize sweep active bench")
       :gmatch("%a+") do
       assert.matches("\n  " .. name .. " +%a", text)
       local help, status, said = run.lunula { name, "--help" }

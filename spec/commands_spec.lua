@@ -625,6 +625,46 @@ describe("The commands", function()
     end)
   end)
 
+  describe("active", function()
+    local function choose(name, ...)
+      return run.lunula { "active", model_dir, path(name), "--count=2", ... }
+    end
+
+    local POOL = 'id,text,by\n7,"the film is good, bad.",ann\n'
+      .. '8,the film is great.,"bob, jr"\n9,"a\nplot",\n'
+
+    it("prints the chosen rows of a CSV with all their columns", function()
+      files.write(path "pool.csv", { POOL })
+      files.write(path "known.csv", { "text\nthe film is great.\n" })
+      for _, strategy in ipairs { "margin", "entropy", "coreset", "random" } do
+        local text, status, why = choose("pool.csv", "--strategy", strategy,
+          "--labelled", path "known.csv", "--text=text")
+        assert.are.equal(0, status, why)
+        assert.matches("^id,text,by\n", text)
+        assert.is_truthy(text:find('7,"the film is good, bad.",ann\n', 1, true))
+        assert.is_truthy(text:find('9,"a\nplot",\n', 1, true))
+        assert.are.equal(#"id,text,by\n" + #'9,"a\nplot",\n'
+          + #'7,"the film is good, bad.",ann\n', #text)
+      end
+    end)
+
+    it("puts the most wanted first, whatever the order of the file",
+      function()
+        files.write(path "pool.txt",
+          { "the film is great.\nthe film is good, bad.\n" })
+        assert.are.equal('text\n"the film is good, bad."\n'
+          .. "the film is great.\n", (choose "pool.txt"))
+      end)
+
+    it("leaves objects as they are, and makes CSV of tabs", function()
+      local line = '{"text": "the plot", "tags": [1, {"a": null}]}\n'
+      files.write(path "pool.jsonl", { line })
+      assert.are.equal(line, (choose "pool.jsonl"))
+      files.write(path "pool.tsv", { "n\ttext\n1\ta, b\n" })
+      assert.are.equal('n,text\n1,"a, b"\n', (choose "pool.tsv"))
+    end)
+  end)
+
   describe("tokenize", function()
     it("gives ids, and offsets in bytes", function()
       local text, status, why = run.with_input("The é film\n\n",

@@ -1,4 +1,6 @@
+local csv = require "lunula.data.csv"
 local data = require "lunula.data"
+local lines = require "lunula.data.lines"
 
 local paths = {}
 
@@ -54,6 +56,21 @@ local function remove_files()
   for i = 1, #paths do os.remove(paths[i]) end
   paths = {}
 end
+
+describe("csv.line", function()
+  it("writes what csv.record reads back", function()
+    local records = { { "a" }, { "" }, { "", "b, c" },
+      { '5" pipe', "two\nlines", "a\rb" }, { "é", " spaced " } }
+    local text = {}
+    for i, fields in ipairs(records) do text[i] = csv.line(fields) .. "\n" end
+    assert.are.equal('"5"" pipe","two\nlines","a\rb"\n', text[4])
+    local file = assert(io.open(file_of(table.concat(text))))
+    local input, back = lines.of(file, "x.csv"), {}
+    for fields in csv.record, input do back[#back + 1] = fields end
+    file:close()
+    assert.are.same(records, back)
+  end)
+end)
 
 describe("data.read of CSV", function()
   after_each(remove_files)
@@ -317,13 +334,13 @@ describe("data.read of other labels", function()
   end)
 
   it("takes several of an array in JSON, where they are asked for", function()
-    local lines = '{"text":"a","label":["x",1]}\n{"text":"b","label":[]}\n'
+    local objects = '{"text":"a","label":["x",1]}\n{"text":"b","label":[]}\n'
       .. '{"text":"c","label":"x,y"}\n'
     assert.are.same({ { text = "a", labels = { "x", "1" } },
       { text = "b", labels = {} }, { text = "c", labels = { "x", "y" } } },
-      read(lines, ".jsonl", { label_separator = "," }))
+      read(objects, ".jsonl", { label_separator = "," }))
     fails("reviews.jsonl:1: 'label': expected a string, got an object or "
-      .. "array", lines, ".jsonl")
+      .. "array", objects, ".jsonl")
     for _, wrong in ipairs { '{"a":1}', '["x",null]', '["x",["y"]]', "null" } do
       assert.is_false(pcall(read, '{"text":"a","label":' .. wrong .. "}\n",
         ".jsonl", { label_separator = "," }))

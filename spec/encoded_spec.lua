@@ -84,4 +84,17 @@ describe("encoded rows", function()
       assert.are.equal(#of:encode(texts[i], { max_length = 8 }).ids, length)
     end
   end)
+
+  it("are mapped in their order, whatever the batches", function()
+    local tokens = encoded.new(tokenizer.load(dir), rows, 128, "spec")
+    for _, size in ipairs { 1, 3, 32 } do
+      local lengths = tokens:map(function(batch)
+        local ends = batch.offsets:to "float32"
+        local n = #ends - 1
+        assert.is_true(n <= size)
+        return (ends:slice(1, 2) - ends:slice(1, 1, n)):reshape { n, 1 }
+      end, 1, size)
+      assert.are.same(tokens.lengths, lengths:reshape { 20 }:totable())
+    end
+  end)
 end)

@@ -210,6 +210,12 @@ describe("the gradient of", function()
     end
   end)
 
+  it("linear_cross_entropy, for input, weight and bias", function()
+    assert_slope(function(x, weight, bias)
+      return nn.linear_cross_entropy(x, weight, bias, { 2, 0, 2, 1 })
+    end, random({ 4, 3 }, -2, 2), random({ 5, 3 }), random({ 5 }))
+  end)
+
   it("mse, for both sides", function()
     assert_slope(nn.mse, random({ 2, 3 }), random({ 2, 3 }))
   end)

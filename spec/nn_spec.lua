@@ -1,3 +1,4 @@
+local difference = require("spec.support.rows").difference
 local gradient = require "spec.support.gradient"
 local nn = require "lunula.nn"
 local tensor = require "lunula.tensor"
@@ -78,6 +79,14 @@ describe("layers", function()
   end)
 end)
 
+describe("nn.normalize", function()
+  it("makes the length of vectors 1, but that of zeros", function()
+    local made = nn.normalize(tensor.from { { 3, 4 }, { 0, -2 }, { 0, 0 } })
+    assert.is_true(difference({ { 0.6, 0.8 }, { 0, -1 }, { 0, 0 } },
+      made:totable()) < 1e-6)
+  end)
+end)
+
 describe("nn.dropout", function()
   local x = tensor.ones({ 100 })
 
@@ -108,6 +117,88 @@ describe("nn.dropout", function()
       "nn.dropout: p: expected a number of at least 0 and below 1, got 1")
     assert.has_error(function() nn.dropout("a") end,
       "nn.dropout: p: expected a number of at least 0 and below 1, got 'a'")
+  end)
+end)
+
+describe("nn.linear_cross_entropy", function()
+  -- more words than a slice of them has
+  local V, H, N = 5000, 24, 7
+  local classes = { 0, 4999, 17, 17, 2048, 1, 3 }
+
+  local function leaves()
+    return tensor.normal({ N, H }, { seed = 1 }):requires_grad(true),
+      tensor.normal({ V, H }, { seed = 2 }):requires_grad(true),
+      tensor.normal({ V }, { seed = 3 }):requires_grad(true)
+  end
+
+  local function assert_near(a, b)
+    local distance = (a - b):reshape { -1 }
+    local size = (b * b):sum():sqrt():item()
+    assert.is_true((distance * distance):sum():sqrt():item() < 1e-5 * size)
+  end
+
+  it("is that of a linear layer, and so are its gradients", function()
+    local x, weight, bias = leaves()
+    local x2, weight2, bias2 = leaves()
+    local loss = nn.linear_cross_entropy(x, weight, bias, classes)
+    local other = nn.cross_entropy(x2:matmul(weight2:transpose(1, 2)) + bias2,
+      classes)
+    assert.is_true(math.abs(loss:item() - other:item()) < 1e-5)
+    loss:backward()
+    other:backward()
+    assert_near(x:grad(), x2:grad())
+    assert_near(weight:grad(), weight2:grad())
+    assert_near(bias:grad(), bias2:grad())
+  end)
+
+  it("adds to gradients that are there, and scales them", function()
+    local x, weight, bias = leaves()
+    nn.linear_cross_entropy(x, weight, bias, classes):backward()
+    local once = weight:grad():clone()
+    local half = nn.linear_cross_entropy(x, weight, bias, classes) * 0.5
+    half:backward()
+    assert_near(weight:grad(), once * 1.5)
+  end)
+
+  it("takes what is no leaf", function()
+    local x, weight, bias = leaves()
+    nn.linear_cross_entropy(x * 1, weight * 1, bias, classes):backward()
+    local x2, weight2, bias2 = leaves()
+    nn.linear_cross_entropy(x2, weight2, bias2, classes):backward()
+    assert_near(x:grad(), x2:grad())
+    assert_near(weight:grad(), weight2:grad())
+  end)
+
+  it("of vectors without an element is that of the biases", function()
+    local bias = tensor.zeros { 4 }
+    local x = tensor.zeros({ 2, 0 }):requires_grad(true)
+    local loss = nn.linear_cross_entropy(x, tensor.zeros { 4, 0 }, bias,
+      { 0, 3 })
+    assert.is_true(math.abs(loss:item() - math.log(4)) < 1e-6)
+    loss:backward()
+    assert.are.same({ 2, 0 }, x:grad():shape())
+  end)
+
+  it("of no rows is NaN", function()
+    local _, weight, bias = leaves()
+    local loss = nn.linear_cross_entropy(tensor.zeros { 0, H }, weight, bias,
+      tensor.from({}, "int32"))
+    assert.are_not.equal(loss:item(), loss:item())
+    loss:backward()
+  end)
+
+  it("says what is wrong with its arguments", function()
+    local x, weight, bias = leaves()
+    local function why(...)
+      return select(2, pcall(nn.linear_cross_entropy, ...))
+    end
+    assert.matches("linear_cross_entropy: index 5000 is not in 0 .. 4999",
+      why(x, weight, bias, { 5000, 0, 0, 0, 0, 0, 0 }), 1, true)
+    assert.matches("linear_cross_entropy: [7, 24] needs as many classes, got "
+      .. "[2]", why(x, weight, bias, { 0, 1 }), 1, true)
+    assert.matches("linear_cross_entropy: expected [n, H], [C, H] and [C], "
+      .. "got [7, 24], [5000, 24] and [7, 24]", why(x, weight, x, classes), 1,
+      true)
   end)
 end)
 

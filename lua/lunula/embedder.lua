@@ -15,6 +15,7 @@ local encoder = require "lunula.encoder"
 local files = require("lunula.core").io
 local hub = require "lunula.hub"
 local json = require "lunula.json"
+local nn = require "lunula.nn"
 local no_grad = require("lunula.grad").no_grad
 local options = require "lunula.options"
 local sampler = require "lunula.sampler"
@@ -29,8 +30,6 @@ local KNOWN = { pooling = none, normalize = none, max_length = none }
 local ENCODE = { batch_size = 32 }
 
 local POOLINGS = { first = true, mean = true }
-
-local EPS = 1e-24  -- under the root: a vector of zeros stays one
 
 -- {======== the folder ========
 
@@ -160,28 +159,15 @@ end
 
 -- {======== encoding ========
 
-local function normalized(vectors)
-  local squares = (vectors * vectors):sum(-1, true)
-  return vectors / (squares + EPS):sqrt()
-end
-
 local function vectors_of(self, batch)
   local pooled = self.encoder:pooled(batch, self.pooling)
-  return self.normalize and normalized(pooled) or pooled
+  return self.normalize and nn.normalize(pooled) or pooled
 end
 
--- of rows sorted by length; each vector goes to its text's place
 local function encode_all(self, rows, limit)
   local tokens = encoded.new(self.tokenizer, rows, self.max_length, "encode")
-  local all = tensor.zeros { #rows, self.hidden_size }
-  for _, numbers in ipairs(sampler.cut_to_read(
-      sampler.by_length(tokens.lengths), limit.batch_size, tokens.lengths)) do
-    local vectors = vectors_of(self, (tokens:batch(numbers)))
-    for i, row in ipairs(numbers) do
-      all:slice(1, row, row):copy(vectors:slice(1, i, i))
-    end
-  end
-  return all
+  return tokens:map(function(batch) return vectors_of(self, batch) end,
+    self.hidden_size, limit.batch_size)
 end
 
 --- The vectors of texts.

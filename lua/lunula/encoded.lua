@@ -5,6 +5,7 @@
 
 local core = require "lunula.core"
 local labels = require "lunula.labels"
+local sampler = require "lunula.sampler"
 local tensor = require "lunula.tensor"
 
 local encoded = {}
@@ -78,6 +79,26 @@ function Encoded:batch(rows)
   local ids, types, offsets = core.gather(self.ids, self.types, self.offsets,
     tensor.from(numbers, "int32"))
   return { ids = ids, types = types, offsets = offsets }, #ids
+end
+
+--- What a function makes of all rows, read in batches of like length.
+-- @func f from a batch, as `batch` gives it, to a float32 tensor [rows, width]
+-- @int width
+-- @int[opt=32] batch_size most rows of a batch (see `sampler.cut_to_read`)
+-- @treturn tensor float32 [rows, width], in the order of the rows
+-- @usage local vectors = tokens:map(function(batch)
+--   return encoder:pooled(batch, "mean")
+-- end, encoder.hidden_size)
+function Encoded:map(f, width, batch_size)
+  local all = tensor.zeros { #self.lengths, width }
+  for _, numbers in ipairs(sampler.cut_to_read(
+      sampler.by_length(self.lengths), batch_size, self.lengths)) do
+    local values = f((self:batch(numbers)))
+    for i, row in ipairs(numbers) do
+      all:slice(1, row, row):copy(values:slice(1, i, i))
+    end
+  end
+  return all
 end
 
 return encoded

@@ -21,13 +21,19 @@ local KNOWN = {
 
 -- {======== order ========
 
-local function shuffle(list, rng)
+--- Shuffles a list in place (Fisher & Yates).
+-- @tparam table list
+-- @tparam userdata rng as from `core.rng`
+-- @treturn table the list
+function sampler.shuffle(list, rng)
   for i = #list, 2, -1 do
     local j = rng:below(i) + 1
     list[i], list[j] = list[j], list[i]
   end
   return list
 end
+
+local shuffle = sampler.shuffle
 
 -- The order of an epoch, and the random numbers that come next.
 local function draw(n, o)

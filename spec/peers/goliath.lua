@@ -3,7 +3,8 @@
 -- usage: lua5.4 spec/peers/goliath.lua DATA RUNS [NAME ...]
 --   DATA  the folder of `spec/peers/goliath/data.lua`
 --   RUNS  where trainings are kept; stopped, it goes on from there
---   NAME  of some of the sets alone; all when not given
+--   NAME  of some of the sets alone, all when not given; SET/CANDIDATE trains
+--         one candidate and judges nothing, for several programs to share work
 -- Several trainings of each set are judged by its validation rows; the one
 -- that is best there reads the test rows, once. Prints for each set the
 -- candidates, then accuracy (GoEmotions: macro F1) on the test rows with the
@@ -19,10 +20,11 @@ local settings = require "lunula.settings"
 local MODEL = "all-MiniLM-L6-v2"
 local DATA, RUNS = arg[1], arg[2]
 
-local function wanted(name)
+local function wanted(set)
   if #arg < 3 then return true end
   for i = 3, #arg do
-    if arg[i] == name then return true end
+    local name = arg[i]:match "^[^/]+"
+    if set.name == name then return true, arg[i]:match "/(.+)$" end
   end
 end
 
@@ -79,6 +81,13 @@ local function train(set, rows, candidate, dir)
     result.train_seconds / 60))
   io.stdout:flush()
   return model, best, result.train_seconds / 60
+end
+
+local function find(set, name)
+  for _, candidate in ipairs(set.candidates) do
+    if candidate.name == name then return candidate end
+  end
+  error(("%s: no candidate '%s'"):format(set.name, name), 0)
 end
 
 local function choose(set, rows, dir)
@@ -141,17 +150,26 @@ local function judge(set, rows, chosen)
   return text
 end
 
+local function compare(set, rows, dir)
+  local chosen = choose(set, rows, dir)
+  print(("  chosen: %s; test %s; %.1f M parameters; %.0f min"):format(
+    chosen.name, judge(set, rows, chosen),
+    parameters_of(chosen.model) / 1e6, chosen.minutes))
+end
+
 -- }========
 
 for _, set in ipairs(sets) do
-  if wanted(set.name) then
+  local is_wanted, alone = wanted(set)
+  if is_wanted then
     local rows, dir = data[set.name](DATA), RUNS .. "/" .. set.name
     checkpoint.make_folders(dir)
     print(("%s: %d to learn from, %d validation, %d test; to beat: %s"):format(
       set.name, #rows.train, #rows.validation, #rows.test, set.rival))
-    local chosen = choose(set, rows, dir)
-    print(("  chosen: %s; test %s; %.1f M parameters; %.0f min"):format(
-      chosen.name, judge(set, rows, chosen),
-      parameters_of(chosen.model) / 1e6, chosen.minutes))
+    if alone then
+      train(set, rows, find(set, alone), dir)
+    else
+      compare(set, rows, dir)
+    end
   end
 end

@@ -263,6 +263,29 @@ local function sums(n)
     end)
 end
 
+-- a row of logits, of which one lies far below
+local function exp_row(n)
+  local x = tensor.normal({ n }, { seed = n, std = 5 }):totable()
+  local bias = tensor.normal({ n }, { seed = n + 1 })
+  x[n] = x[n] - 200
+  local most, sum, got = -math.huge, 0, tensor.from(x)
+  for i, b in ipairs(bias:totable()) do
+    x[i] = float(float(x[i]) + b)
+    most = math.max(most, x[i])
+  end
+  local largest_found, sum_found = run.exp_row(got, bias)
+  local function value(v)
+    return math.exp(v - most)
+  end
+  for _, v in ipairs(x) do sum = sum + value(v) end
+  return compare("exp_row", got:totable(), x, value, function(y, v)
+    return (2 + most - v) * ulp(y) + FLOOR
+  end) or compare("exp_row's most", { largest_found }, { most },
+    function() return most end, function() return 0 end)
+    or compare("exp_row's sum", { sum_found }, { sum },
+      function() return sum end, function() return 2 ^ -17 * sum end)
+end
+
 -- what a step t multiplies with, as optim/adamw.c makes it
 local function step_numbers(t, given)
   local s = { rate = 1e-3, decay = 0.01, eps = 1e-8, scale = 0.37,
@@ -348,7 +371,7 @@ end
 -- every rest of a vector, in a few vectors
 local function narrow(n)
   return softmax(scores(n, 3)) or softmax_back(n) or n > 3 and layer_norm(n)
-    or columns(7, n) or sums(n) or step(n, 3, step_numbers(3, {}))
+    or columns(7, n) or sums(n) or exp_row(n) or step(n, 3, step_numbers(3, {}))
     or step_without_gradient(n) or dropout(n / 71)
 end
 
@@ -357,6 +380,7 @@ local function wide(n)
   local far = tensor.uniform({ n, LANES }, { low = -32, high = 32, seed = n })
   return softmax(scores(n, 0.05)) or softmax(scores(n, 3)) or softmax(far)
     or softmax_back(n) or layer_norm(n) or columns(n, 32)
+    or exp_row(20 * n)
 end
 
 local function activations()

@@ -70,6 +70,11 @@ typedef struct RowKernels {
   /* to += scale * from, within 1/2 ULP and 1/2 ULP of scale * from */
   void (*add_scaled)(float *to, const float *from, float scale, int64_t n);
 
+  /* x += bias, rounded; then x = e^(x - *most), *most the largest; returns
+     their sum. Each within (2 + *most - x) ULP + 2^-120, the sum within 2^-17
+     of itself. */
+  double (*exp_row)(float *x, const float *bias, int64_t n, float *most);
+
   /* LayerNorm: normal, inverse, out = normal * weight + bias. z may be
      n->normal. Within 2^-21 of the largest |out|. */
   void (*layer_norm)(float *out, const float *z, const LayerNormRows *n,

@@ -262,6 +262,46 @@ KERNEL void FN(add_scaled)(float *to, const float *from, float scale,
 }
 
 
+/* {======== exp of a row ======== */
+
+INLINE float FN(add_and_find_most)(float *x, const float *bias, int64_t n) {
+  V most = FN(splat)(-INFINITY);
+  for (int64_t i = 0; i < n; i += WIDTH) {
+    int64_t left = n - i;
+    V v = FN(get)(x + i, left, -INFINITY) + FN(get)(bias + i, left, 0);
+    FN(put)(x + i, v, left);
+    most = FN(choose)(v > most, v, most);
+  }
+  float largest = most[0];
+  for (int i = 1; i < WIDTH; i++)
+    if (most[i] > largest) largest = most[i];
+  return largest;
+}
+
+
+/* a part's sum is that of vectors, the parts' is double: many are as exact as
+   few */
+KERNEL double FN(exp_row)(float *x, const float *bias, int64_t n,
+                          float *most) {
+  enum { PART = 512 };
+  double sum = 0;
+  *most = FN(add_and_find_most)(x, bias, n);
+  for (int64_t first = 0; first < n; first += PART) {
+    int64_t end = first + PART < n ? first + PART : n;
+    V s = { 0 };
+    for (int64_t i = first; i < end; i += WIDTH) {
+      V e = FN(exp)(FN(get)(x + i, end - i, -INFINITY) - *most);
+      s += e;
+      FN(put)(x + i, e, end - i);
+    }
+    sum += (double)FN(sum)(s);
+  }
+  return sum;
+}
+
+/* }======== */
+
+
 /* {======== LayerNorm ======== */
 
 /* Two passes: the mean, then the variance around it. The mean is rounded, so
@@ -382,6 +422,7 @@ static const RowKernels FN(kernels) = {
   .activate_back    = FN(activate_back),
   .dropout          = FN(dropout),
   .add_scaled       = FN(add_scaled),
+  .exp_row          = FN(exp_row),
   .layer_norm       = FN(layer_norm),
   .layer_norm_again = FN(layer_norm_again),
   .layer_norm_back  = FN(layer_norm_back),

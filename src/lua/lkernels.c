@@ -166,6 +166,17 @@ static int l_softmax_back(lua_State *L) {
 }
 
 
+/* exp_row(x, bias): most, sum */
+static int l_exp_row(lua_State *L) {
+  int64_t n = tensor_count(check_plain(L, 1));
+  float *x = check_count(L, 1, n), most;
+  double sum = row_kernels()->exp_row(x, check_count(L, 2, n), n, &most);
+  lua_pushnumber(L, most);
+  lua_pushnumber(L, sum);
+  return 2;
+}
+
+
 /* column_sums(sum, x) */
 static int l_column_sums(lua_State *L) {
   int64_t rows, width;
@@ -240,6 +251,7 @@ int kernels_open(lua_State *L) {
     {"activate", l_activate}, {"activate_back", l_activate_back},
     {"add_bias", l_add_bias}, {"add_scaled", l_add_scaled},
     {"column_products", l_column_products}, {"column_sums", l_column_sums},
+    {"exp_row", l_exp_row},
     {"dropout", l_dropout}, {"layer_norm", l_layer_norm},
     {"layer_norm_back", l_layer_norm_back}, {"softmax", l_softmax},
     {"softmax_again", l_softmax_again}, {"softmax_back", l_softmax_back},

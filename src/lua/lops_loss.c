@@ -66,6 +66,32 @@ static int l_cross_entropy(lua_State *L) {
 }
 
 
+/* linear_cross_entropy(x, weight, bias, classes) */
+static int l_linear_cross_entropy(lua_State *L) {
+  static const char name[] = "linear_cross_entropy";
+  Tensor *x = lops_checkfloat(L, 1), *w = lops_checkfloat(L, 2);
+  Tensor *b = lops_checkfloat(L, 3);
+  char s[SHAPE_TEXT], t[SHAPE_TEXT], u[SHAPE_TEXT];
+  bool fits = x->shape.ndim == 2 && w->shape.ndim == 2 &&
+              b->shape.ndim == 1 &&
+              x->shape.size[1] == w->shape.size[1] &&
+              w->shape.size[0] == b->shape.size[0] && w->shape.size[0] > 0;
+  if (!fits)
+    return ltensor_error(L, "%s: expected [n, H], [C, H] and [C], got %s, %s "
+                         "and %s", name, shape_text(&x->shape, s),
+                         shape_text(&w->shape, t), shape_text(&b->shape, u));
+  Shape columns = shape_of(2, w->shape.size[1], w->shape.size[0]);
+  if (!matmul_small(&x->shape, &columns))
+    return ltensor_error(L, "%s: more rows or columns than BLAS counts", name);
+  Tensor *ids = lops_checkids(L, 4, name, w->shape.size[0], NULL);
+  if (ids->shape.ndim != 1 || ids->shape.size[0] != x->shape.size[0])
+    return ltensor_error(L, "%s: %s needs as many classes, got %s", name,
+                         shape_text(&x->shape, s),
+                         shape_text(&ids->shape, t));
+  LOPS_RETURN(L, op_linear_cross_entropy(lstate_tape(L), x, w, b, ids));
+}
+
+
 /* mse(a, b) */
 static int l_mse(lua_State *L) {
   Tensor *a = lops_checkfloat(L, 1), *b = lops_checkfloat(L, 2);
@@ -93,6 +119,7 @@ static int l_binary_cross_entropy(lua_State *L) {
 
 const luaL_Reg lops_loss_functions[] = {
   {"cross_entropy", l_cross_entropy},
+  {"linear_cross_entropy", l_linear_cross_entropy},
   {"mse", l_mse},
   {"binary_cross_entropy_with_logits", l_binary_cross_entropy},
   {NULL, NULL}

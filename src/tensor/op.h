@@ -113,6 +113,10 @@ typedef struct CrossEntropy {
      p[c]), over the sum over rows of w[y] */
 Tensor *op_cross_entropy(Tape *tape, Tensor *logits, Tensor *classes,
                          const CrossEntropy *how);
+/* the same, without weights, of the logits x weight' + bias: x [n, H], weight
+   [C, H], bias [C], classes [n]. For many classes (op_linear_loss.c) */
+Tensor *op_linear_cross_entropy(Tape *tape, Tensor *x, Tensor *weight,
+                                Tensor *bias, Tensor *classes);
 Tensor *op_mse(Tape *tape, Tensor *a, Tensor *b);  /* mean of (a - b)^2 */
 /* mean of -(w y log p + (1 - y) log(1 - p)), p = sigmoid(x); y of x's shape
    and w (NULL: 1), which broadcasts to it, are constants */

@@ -5,6 +5,7 @@ local core = require "lunula.core"
 local arguments = require "lunula.cli.arguments"
 local checkpoint = require "lunula.checkpoint"
 local fetch = require "lunula.cli.fetch"
+local guarded = require "lunula.cli.guarded"
 local json = require "lunula.cli.json"
 local output = require "lunula.cli.output"
 local progress = require "lunula.progress"
@@ -13,6 +14,8 @@ local settings = require "lunula.settings"
 local training = require "lunula.cli.training"
 
 local files, system = core.io, core.system
+
+local TAUGHT = 0.5  -- the distillation_weight of a run with a teacher
 
 local BEFORE = {
   { name = "model", value = "DIR|NAME", required = true,
@@ -25,6 +28,8 @@ local BEFORE = {
   rows.options[1], rows.options[2], rows.options[3], rows.options[4],
   { name = "labels", type = "list", value = "L,L,...",
     what = "all labels, the lowest first; those of the texts else" },
+  { name = "teacher", value = "DIR|FILE.jsonl", what = "learn from its "
+    .. "answers too: a model, or what lunula predict wrote" },
   { name = "output", value = "DIR", required = true,
     what = "where the model is saved" },
   training.recipe,
@@ -77,6 +82,17 @@ local function read_sets(lunula, values, kind)
   return sets
 end
 
+-- The rows with a teacher's scores.
+local function taught(lunula, list, teacher)
+  if teacher:find "%.jsonl$" then return lunula.distil.read(list, teacher) end
+  local bar = progress.new()
+  return bar:during(lunula.distil.scores,
+    lunula.classifier(fetch.model(teacher)), list,
+    { on_progress = function(done, n)
+      bar:part(done, n, ("asking the teacher: %d of %d"):format(done, n))
+    end })
+end
+
 local function epoch_line(entry, values, kind)
   local epochs = values.max_steps and "" or "/" .. values.epochs
   local line = ("epoch %d%s  train loss %.4f"):format(entry.epoch, epochs,
@@ -104,32 +120,11 @@ local function options_of(values, validation, kind, bar)
   return options
 end
 
-local function saved_model(folder)
-  local _, _, id = files.stat(folder .. "/config.json")
-  return id
-end
-
-local function explain_interruption(folder, before)
-  local saved = saved_model(folder)
-  if saved and saved ~= before then
-    error(("interrupted; the last checkpoint stays in %s, --resume goes on "
-      .. "from it"):format(folder), 0)
-  end
-  error("interrupted before there was a checkpoint", 0)
-end
-
--- Ctrl-C ends the training after a step, not in the middle of one
 local function fit(lunula, model, sets, values)
-  local bar, before = progress.new(), saved_model(values.output)
-  system.catch_interrupt(true)
-  local ok, result = pcall(bar.during, bar, lunula.train, model, sets.train,
-    options_of(values, sets.validation, model.problem, bar))
-  system.catch_interrupt(false)
-  if ok then return result end
-  if result == "interrupted" then
-    explain_interruption(values.output, before)
-  end
-  error(result, 0)
+  return guarded.run(values.output, function(bar)
+    return lunula.train(model, sets.train,
+      options_of(values, sets.validation, model.problem, bar))
+  end, ", --resume goes on from it")
 end
 
 -- Fits a temperature and saves the model with it. A model that none is best
@@ -159,14 +154,6 @@ local function summary(lunula, values, result, report, calibration)
     seed = values.seed, threads = lunula.threads(),
     precision = values.precision, version = lunula.version,
   }
-end
-
-local function check_folder(values, option)
-  local folder = values[option]
-  local kind = folder == "" and "nothing" or folder and files.stat(folder)
-  if kind and kind ~= "folder" then
-    error(("--%s: '%s' is no folder"):format(option, folder), 0)
-  end
 end
 
 local function check_adapter(values)
@@ -209,10 +196,14 @@ function train.run(values)
   check_kind(values, kind)
   local sets = read_sets(lunula, values, kind)
   json.check_place(values.json)
-  check_folder(values, "output")
-  check_folder(values, "adapter")
+  guarded.check_folder(values, "output")
+  guarded.check_folder(values, "adapter")
   if values.from_recipe then io.stderr:write(values.from_recipe, "\n") end
   if values.threads then lunula.threads(values.threads) end
+  if values.teacher then
+    sets.train = taught(lunula, sets.train, values.teacher)
+    values.distillation_weight = values.distillation_weight or TAUGHT
+  end
   values.problem_type = kind.name
   local model = settings.model(fetch.model(values.model), sets.train,
     training.given(values), values.labels)

@@ -125,4 +125,21 @@ function csv.tab_record(input)
   return split(line, "\t"), input.number
 end
 
+local function field_of(text)
+  if not find(text, '[",\r\n]') then return text end
+  return '"' .. text:gsub('"', '""') .. '"'
+end
+
+--- A record as a line of CSV, without its end: what `record` reads back.
+-- @tparam {string,...} fields
+-- @treturn string
+-- @usage csv.line { "5\" pipe", "a, b" }  --> "5"" pipe","a, b"
+function csv.line(fields)
+  local quoted_fields = {}
+  for i, field in ipairs(fields) do quoted_fields[i] = field_of(field) end
+  -- a blank line would be no record
+  local only = #fields == 1 and fields[1] == ""
+  return only and '""' or table.concat(quoted_fields, ",")
+end
+
 return csv
