@@ -173,6 +173,8 @@ describe("The commands", function()
           "--averaging-decay=0.9", "--averaging=uniform" },
         { "--distillation-temperature: only with --distillation-weight",
           "--distillation-temperature=3" },
+        { "--distillation-weight: only with --teacher",
+          "--distillation-weight=1" },
         { "--no-tune-thresholds: only where a text may have several labels",
           "--no-tune-thresholds" },
       } do

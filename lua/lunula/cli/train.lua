@@ -13,7 +13,7 @@ local rows = require "lunula.cli.rows"
 local settings = require "lunula.settings"
 local training = require "lunula.cli.training"
 
-local files, system = core.io, core.system
+local system = core.system
 
 local TAUGHT = 0.5  -- the distillation_weight of a run with a teacher
 
@@ -162,6 +162,13 @@ local function check_adapter(values)
   end
 end
 
+-- Only a teacher gives rows the scores that distillation learns from.
+local function settle_teacher(values)
+  arguments.needs(values, "distillation-weight", "teacher")
+  values.distillation_weight = values.distillation_weight
+    or values.teacher and TAUGHT or nil
+end
+
 local function check_kind(values, kind)
   if values.calibrate and not kind.is_single then
     arguments.wrong("--calibrate: not for %s", kind.name)
@@ -188,6 +195,7 @@ end
 --- Runs the command.
 -- @tparam table values of its arguments
 function train.run(values)
+  settle_teacher(values)
   training.check(values)
   check_adapter(values)
   arguments.needs(values, "calibrate", "validation")
@@ -202,7 +210,6 @@ function train.run(values)
   if values.threads then lunula.threads(values.threads) end
   if values.teacher then
     sets.train = taught(lunula, sets.train, values.teacher)
-    values.distillation_weight = values.distillation_weight or TAUGHT
   end
   values.problem_type = kind.name
   local model = settings.model(fetch.model(values.model), sets.train,
