@@ -48,7 +48,7 @@ describe("The bootstrap", function()
       { { { 1, 0 / 0 } }, "bootstrap: values: 2: expected a number, got "
         .. tostring(0 / 0) },
       { { { 1 }, { confidence = 1 } }, "bootstrap: confidence: expected a "
-        .. "number above 0 below 1, got 1" },
+        .. "number above 0 and below 1, got 1" },
       { { { 1 }, { resamples = 0 } }, "bootstrap: resamples: expected an "
         .. "integer of at least 1, got 0" },
     } do
