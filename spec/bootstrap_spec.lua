@@ -58,5 +58,10 @@ describe("The bootstrap", function()
     end
     assert.has_error(function() bootstrap.difference({ 1 }, { 1, 0 }) end,
       "bootstrap: 1 values and 2: expected the same rows")
+    for _, bad in ipairs { false, "1", 0 / 0 } do
+      local ok, why = pcall(bootstrap.of, 2, function() return bad end)
+      assert.is_false(ok)
+      assert.matches("^bootstrap: statistic: expected a number, got ", why)
+    end
   end)
 end)

@@ -520,8 +520,14 @@ describe("A sweep", function()
         .. "checkpoint is the sweep's own" },
       { plan(LEARNING, { fixed = { recipe = "bset" } }), "recipes: no recipe "
         .. "'bset'" },
+      { plan(LEARNING), "sweep: on_run: expected a function, got 3",
+        { on_run = 3 } },
+      { plan(LEARNING), "sweep: on_step: expected a function, got 3",
+        { on_step = 3 } },
+      { plan(LEARNING), "sweep: defaults: expected a table, got 3",
+        { defaults = 3 } },
     } do
-      local why = message_of(search, case[1])
+      local why = message_of(search, case[1], case[3])
       assert.are.equal(case[2], why:sub(1, #case[2]))
     end
   end)

@@ -17,8 +17,11 @@ local sweep = {
   name = "sweep",
   summary = "search for the best options of a training",
   positional = {
-    { name = "FILE", what = "Lua that returns a table: model, train, "
-      .. "validation, choices, ..." },
+    { name = "FILE", what = "Lua such as: return { model = \"encoder\", train "
+      .. "= \"a.csv\", validation = \"b.csv\", choices = { epochs = { 2, 3 }, "
+      .. "learning_rate = { low = 1e-5, high = 1e-4, log = true } } }; also "
+      .. "fixed, metric, halving, text, text_pair, label, label_separator, "
+      .. "labels" },
   },
   options = {
     { name = "output", value = "DIR", required = true,

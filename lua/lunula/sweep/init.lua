@@ -119,7 +119,10 @@ local function check_how(given, plan)
   how.halving = how.method == "halving"
     and methods.check_halving(plan.halving) or nil
   if how.halving then check_budget(plan, how.halving.resource) end
-  how.defaults = how.defaults or {}
+  how.defaults = check.table(how.defaults or {}, "sweep: defaults")
+  for _, name in ipairs { "on_run", "on_step" } do
+    if how[name] ~= nil then check.func(how[name], "sweep: " .. name) end
+  end
   return how
 end
 
