@@ -274,6 +274,7 @@ build = {
     ["lunula.train.focal"] = "lua/lunula/train/focal.lua",
     ["lunula.train.learners"] = "lua/lunula/train/learners.lua",
     ["lunula.train.lora"] = "lua/lunula/train/lora.lua",
+    ["lunula.train.memory"] = "lua/lunula/train/memory.lua",
     ["lunula.train.mixout"] = "lua/lunula/train/mixout.lua",
     ["lunula.train.mixup"] = "lua/lunula/train/mixup.lua",
     ["lunula.train.objective"] = "lua/lunula/train/objective.lua",

@@ -15,6 +15,7 @@ local core = require "lunula.core"
 local encoded = require "lunula.encoded"
 local labels = require "lunula.labels"
 local logistic = require "lunula.few_shot.logistic"
+local memory = require "lunula.train.memory"
 local nn = require "lunula.nn"
 local optim = require "lunula.optim"
 local options = require "lunula.options"
@@ -104,16 +105,6 @@ local function timed(run, f)
   run.used = run.used + os.clock() - used
 end
 
--- Gradients and moments are large, and of no use after the last step.
-local function free_memory(run)
-  for _, parameter in ipairs(run.model:parameters()) do
-    parameter.tensor:zero_grad()
-  end
-  run.optimizer = nil
-  collectgarbage()
-  core.system.trim()
-end
-
 local function fit_encoder(run)
   local model, precision = run.model, run.model.encoder.precision
   model:seed(run.options.seed):train(true)
@@ -121,7 +112,7 @@ local function fit_encoder(run)
   local ok, why = pcall(timed, run, learn)
   model:train(false)
   model.encoder:set_precision(precision)
-  free_memory(run)
+  memory.free(run)
   if not ok then error(why, 0) end
 end
 

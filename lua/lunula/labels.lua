@@ -147,6 +147,16 @@ function labels.check_seen(rows, train, what)
   end
 end
 
+--- The labels of classes.
+-- @tparam {int,...} classes from 0
+-- @tparam {string,...} list of labels
+-- @treturn {string,...}
+function labels.names(classes, list)
+  local names = {}
+  for i, class in ipairs(classes) do names[i] = list[class + 1] end
+  return names
+end
+
 --- The class of each row.
 -- @tparam {table,...} rows
 -- @tparam {string,...} list of labels

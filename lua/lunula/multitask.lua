@@ -16,6 +16,7 @@ local descent = require "lunula.train.descent"
 local evaluate = require "lunula.evaluate"
 local options = require "lunula.options"
 local plan = require "lunula.train.plan"
+local sampler = require "lunula.sampler"
 local schedule = require "lunula.schedule"
 local train = require "lunula.train"
 
@@ -249,14 +250,6 @@ end
 
 -- {======== how it is done ========
 
-local function rows_of(group)
-  local all = {}
-  for _, rows in ipairs(group) do
-    for _, row in ipairs(rows) do all[#all + 1] = row end
-  end
-  return all
-end
-
 -- Whoever asks the run for its model in a step means that of the task.
 local function descend(run, drawn)
   local model, made = run.model, run.plan
@@ -265,7 +258,7 @@ local function descend(run, drawn)
   local ok, loss, tokens = pcall(descent.step, run, drawn.group)
   run.model, run.plan = model, made
   if not ok then error(loss, 0) end
-  return loss, tokens, rows_of(drawn.group)
+  return loss, tokens, sampler.rows(drawn.group)
 end
 
 -- The scores that all tasks have.

@@ -212,6 +212,18 @@ end
 
 -- }========
 
+--- The rows of several batches, one after the other.
+-- @tparam {{int,...},...} list batches of row numbers
+-- @treturn {int,...}
+-- @usage local rows = sampler.rows { { 7, 3 }, { 1 } }  --> { 7, 3, 1 }
+function sampler.rows(list)
+  local all = {}
+  for _, rows in ipairs(list) do
+    for _, row in ipairs(rows) do all[#all + 1] = row end
+  end
+  return all
+end
+
 --- The values of some rows.
 -- @tparam table values one for each row
 -- @tparam {int,...} rows their numbers

@@ -16,6 +16,7 @@ local descent = require "lunula.train.descent"
 local grad = require "lunula.grad"
 local hub = require "lunula.hub"
 local masked_lm = require "lunula.pretrain.model"
+local memory = require "lunula.train.memory"
 local optim = require "lunula.optim"
 local options = require "lunula.options"
 local sampler = require "lunula.sampler"
@@ -195,20 +196,10 @@ local function epoch(run)
   end_epoch(run)
 end
 
--- Gradients and moments are of no use after the last step.
-local function free_memory(run)
-  for _, parameter in ipairs(run.model:parameters()) do
-    parameter.tensor:zero_grad()
-  end
-  run.optimizer = nil
-  collectgarbage()
-  core.system.trim()
-end
-
 local function fit(run)
   while not is_over(run) do epoch(run) end
   descent.check_interrupt()
-  free_memory(run)
+  memory.free(run)
   run.best:restore(run.step)
 end
 
@@ -321,7 +312,7 @@ return function(name_or_dir, given, opts)
   local ok, why = pcall(fit, run)
   model:train(false)
   run.best:forget()
-  free_memory(run)
+  memory.free(run)
   if not ok then error(why, 0) end
   return model, finish(run)
 end

@@ -135,15 +135,9 @@ end
 function ordinal.tune()
 end
 
-local function names_of(ranks, list)
-  local said = {}
-  for i, rank in ipairs(ranks) do said[i] = list[rank + 1] end
-  return said
-end
-
 function ordinal.report(found, ranks, model)
-  return metrics.ordinal(names_of(ranks, model.labels),
-    names_of(found, model.labels), model.labels)
+  return metrics.ordinal(labels.names(ranks, model.labels),
+    labels.names(found, model.labels), model.labels)
 end
 
 -- The probability of each label. Those of more must not rise on their way up,

@@ -88,15 +88,9 @@ end
 function single_label.tune()
 end
 
-local function names_of(classes, list)
-  local said = {}
-  for i, class in ipairs(classes) do said[i] = list[class + 1] end
-  return said
-end
-
 function single_label.report(found, classes, model)
-  return metrics.report(names_of(classes, model.labels),
-    names_of(found, model.labels), model.labels)
+  return metrics.report(labels.names(classes, model.labels),
+    labels.names(found, model.labels), model.labels)
 end
 
 function single_label.choose(probabilities)

@@ -11,9 +11,11 @@ local core = require "lunula.core"
 local descent = require "lunula.train.descent"
 local evaluate = require "lunula.evaluate"
 local learners = require "lunula.train.learners"
+local memory = require "lunula.train.memory"
 local options = require "lunula.options"
 local plan = require "lunula.train.plan"
 local recipes = require "lunula.recipes"
+local sampler = require "lunula.sampler"
 local state = require "lunula.train.state"
 local techniques = require "lunula.train.techniques"
 
@@ -43,17 +45,9 @@ end
 
 -- {======== a step ========
 
-local function rows_of(group)
-  local all = {}
-  for _, rows in ipairs(group) do
-    for _, row in ipairs(rows) do all[#all + 1] = row end
-  end
-  return all
-end
-
 local function descend(run, group)
   local loss, tokens = descent.step(run, group)
-  return loss, tokens, rows_of(group)
+  return loss, tokens, sampler.rows(group)
 end
 
 local function tell_step(run, loss, tokens, rows)
@@ -176,19 +170,6 @@ local function epoch(run)
   end_epoch(run)
 end
 
--- Gradients and moments are large, and of no use after the last step. They go
--- before anything else is done with the model: the best weights may have to be
--- read, and the collector might take its time.
-local function free_memory(run)
-  for _, parameter in ipairs(run.model:parameters()) do
-    parameter.tensor:zero_grad()
-  end
-  for _, learner in ipairs(run.learners) do learner.tensor:zero_grad() end
-  run.optimizer = nil
-  collectgarbage()
-  core.system.trim()
-end
-
 -- Returns whether there is nothing left to be done.
 local function resume(run)
   if not run.options.checkpoint then return false end
@@ -200,7 +181,7 @@ end
 
 -- The weights that a run which had ended left.
 local function take_up(run)
-  free_memory(run)
+  memory.free(run)
   state.load_model(run)
 end
 
@@ -208,7 +189,7 @@ local function fit(run)
   if resume(run) then return take_up(run) end
   while not is_over(run) do epoch(run) end
   descent.check_interrupt()
-  free_memory(run)
+  memory.free(run)
   techniques.each(run, "finish", run)
   if run.best:restore(run.step) then techniques.each(run, "restore") end
   if run.options.checkpoint then state.close(run) end
@@ -287,7 +268,7 @@ function train.fit(run)
   model:settle()
   restore()
   run.best:forget()
-  free_memory(run)  -- of what restoring took, or of a training that failed
+  memory.free(run)  -- of what restoring took, or of a training that failed
   if not ok then error(why, 0) end
   return finish(run)
 end
