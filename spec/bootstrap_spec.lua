@@ -48,7 +48,7 @@ describe("The bootstrap", function()
       { { { 1, 0 / 0 } }, "bootstrap: values: 2: expected a number, got "
         .. tostring(0 / 0) },
       { { { 1 }, { confidence = 1 } }, "bootstrap: confidence: expected a "
-        .. "number above 0 below 1, got 1" },
+        .. "number above 0 and below 1, got 1" },
       { { { 1 }, { resamples = 0 } }, "bootstrap: resamples: expected an "
         .. "integer of at least 1, got 0" },
     } do
@@ -58,5 +58,10 @@ describe("The bootstrap", function()
     end
     assert.has_error(function() bootstrap.difference({ 1 }, { 1, 0 }) end,
       "bootstrap: 1 values and 2: expected the same rows")
+    for _, bad in ipairs { false, "1", 0 / 0 } do
+      local ok, why = pcall(bootstrap.of, 2, function() return bad end)
+      assert.is_false(ok)
+      assert.matches("^bootstrap: statistic: expected a number, got ", why)
+    end
   end)
 end)

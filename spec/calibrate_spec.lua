@@ -304,7 +304,8 @@ describe("Calibrating", function()
 
     it("needs to know what is wanted", function()
       assert.has_error(function() calibrate.threshold(model, rows) end,
-        "calibrate.threshold: accuracy: expected a number above 0, got nil")
+        "calibrate.threshold: accuracy: expected a number above 0 and of at "
+        .. "most 1, got nil")
     end)
   end)
 end)

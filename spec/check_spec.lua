@@ -30,6 +30,8 @@ describe("check", function()
       "n", { least = 2, most = 9 })
     refuses("p: expected a number of at least 0 and below 1, got 1", "number",
       1, "p", check.PROBABILITY)
+    refuses("x: expected a number above 0 and of at most 1, got 2", "number",
+      2, "x", { above = 0, most = 1 })
     refuses("x: expected a number above 0, got 0", "number", 0, "x",
       { above = 0, most = math.huge })
     refuses("x: expected a number from 0 to 0.5, got nil", "number", nil, "x",

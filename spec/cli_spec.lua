@@ -80,6 +80,21 @@ describe("command-line arguments", function()
       mistake("tart", "--oven", "coal"))
   end)
 
+  it("say both bounds of a value", function()
+    local function said(bounds, value)
+      bounds.name, bounds.type = "heat", "number"
+      local ok, why = pcall(arguments.parse, { name = "bake",
+        positional = {}, options = { bounds } }, { "bake", "--heat=" .. value })
+      return not ok and why.usage
+    end
+    assert.is_false(said({ above = 0, max = 1 }, 1))
+    assert.are.equal("--heat: expected a number above 0 and of at most 1, "
+      .. "got '1.5'", said({ above = 0, max = 1 }, 1.5))
+    assert.is_false(said({ min = 0, below = 1 }, 0.9))
+    assert.are.equal("--heat: expected a number of at least 0 and below 1, "
+      .. "got '1'", said({ min = 0, below = 1 }, 1))
+  end)
+
   it("are complete, and not too many", function()
     assert.are.equal("CAKE is missing: lunula bake [options] CAKE [PLATE]",
       mistake())
@@ -135,6 +150,20 @@ describe("command-line arguments", function()
     assert.matches("\n  --minutes-in-the-oven N\n" .. (" "):rep(25)
       .. "how long\n", help, 1, true)
     assert.are.same({ help = true }, parse("--help"))
+  end)
+
+  it("explain themselves in groups, and in 80 columns", function()
+    local said = ("as much as there is of it, "):rep(4) .. "or more"
+    local help = arguments.help { name = "bake", summary = "bake a cake",
+      positional = {}, options = {
+        { name = "eggs", value = "N", what = said },
+        { name = "nuts", type = "boolean", section = "Taste",
+          what = "add some" } } }
+    assert.matches("\n  %-%-eggs N               as much", help)
+    assert.matches("\n\nTaste:\n  %-%-nuts                 add some\n$", help)
+    local whole = help:match "(as much.-)\n\nTaste"
+    assert.are.equal(said, (whole:gsub("\n" .. (" "):rep(25), " ")))
+    for line in help:gmatch "[^\n]+" do assert.is_true(#line < 80, line) end
   end)
 end)
 
@@ -277,6 +306,7 @@ describe("lunula", function()
       local help, status, said = run.lunula { name, "--help" }
       assert.are.equal(0, status, said)
       assert.matches("^usage: lunula " .. name .. " .*%-%-help", help)
+      for line in help:gmatch "[^\n]+" do assert.is_true(#line < 80, line) end
     end
   end)
 

@@ -176,6 +176,33 @@ describe("The commands", function()
       assert.are.equal(64, steps("--batch-tokens=7"))
     end)
 
+    it("refuses what means nothing beside the rest", function()
+      for _, case in ipairs {
+        { "--lora-rank: only with --tune lora", "--lora-rank=4" },
+        { "--lora-alpha: only with --tune lora", "--lora-alpha=4",
+          "--tune=bias" },
+        { "--adversarial-epsilon: only with --adversarial",
+          "--adversarial-epsilon=1" },
+        { "--averaging-start: only with --averaging", "--averaging-start=0" },
+        { "--averaging-decay: only with --averaging ema",
+          "--averaging-decay=0.9", "--averaging=uniform" },
+        { "--distillation-temperature: only with --distillation-weight",
+          "--distillation-temperature=3" },
+        { "--distillation-weight: only with --teacher",
+          "--distillation-weight=1" },
+        { "--no-tune-thresholds: only where a text may have several labels",
+          "--no-tune-thresholds" },
+      } do
+        local words = { "train", "--model", path "encoder", "--train",
+          path "train.csv", "--output", path "none" }
+        for i = 2, #case do words[#words + 1] = case[i] end
+        local _, status, why = run.lunula(words)
+        assert.are.equal(2, status, case[1])
+        assert.matches("lunula: " .. case[1], why, 1, true)
+        assert.is_nil(files.stat(path "none"))
+      end
+    end)
+
     it("takes each option of a training as Lua does", function()
       local _, status, why = train(path "options", "--max-steps=9",
         "--schedule=cosine", "--validate-every=4", "--metric=loss",

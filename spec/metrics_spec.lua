@@ -153,6 +153,13 @@ describe("metrics of other targets", function()
       end,
       ["metrics.multi_label: predicted labels 1: 'b' is not among the labels"]
         = function() metrics.multi_label({ {} }, { { "b" } }, { "a" }) end,
+      ["metrics.multi_label: labels: expected an array of one string or more"]
+        = function() metrics.multi_label({ {} }, { {} }) end,
+      ["metrics.multi_label: labels: 'a' comes twice"] = function()
+        metrics.multi_label({ {} }, { {} }, { "a", "a" })
+      end,
+      ["metrics.regression: right number 1: expected a number, got inf"]
+        = function() metrics.regression({ math.huge }, { 1 }) end,
       ["metrics.multi_label: no rows"] = function()
         metrics.multi_label({}, {}, { "a" })
       end,

@@ -295,8 +295,8 @@ describe("Pre-training", function()
       assert.is_false(ok)
       assert.are.equal(message, why)
     end
-    refused("pretrain: masking: expected a number above 0, got 0",
-      { masking = 0 })
+    refused("pretrain: masking: expected a number above 0 and of at most 1, "
+      .. "got 0", { masking = 0 })
     refused("pretrain: patience: there are no validation texts",
       { patience = 1 })
     refused("pretrain: 1: expected a string or a row with a text, got a "

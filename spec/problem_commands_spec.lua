@@ -123,6 +123,17 @@ describe("The commands, of a problem with", function()
     local answers, lines = predict("number", "the film is lovely.\n")
     assert.matches('^{"text":"the film is lovely.","value":[%d.]+}\n$', lines)
     assert.is_near(5, answers[1].value, 1)
+    local _
+    _, status, why = run.with_input("the film is lovely.\n",
+      { "explain", path "number" })
+    assert.are.equal(1, status)
+    assert.are.equal("lunula: explain: a regression has no label whose "
+      .. "probability could be explained\n", why)
+    _, status, why = run.with_input("the film is lovely.\n",
+      { "predict", path "number", "--min-score=0.5" })
+    assert.are.equal(2, status)
+    assert.are.equal("lunula: --min-score: an answer of regression has no "
+      .. "score (see lunula predict --help)\n", why)
   end)
 
   it("labels in an order", function()
@@ -185,6 +196,27 @@ describe("The commands, of a problem with", function()
       "--output", path "second", "--epochs=1", "--threads=1" }
     assert.are.equal(0, status, why)
     assert.are.equal("regression", classifier(path "second").problem.name)
+  end)
+
+  it("a new head on what learnt another problem", function()
+    write_all(function(row)
+      return row.label == "positive" and "good,great" or "dull"
+    end)
+    local _, status, why = train("several", { "--epochs=1",
+      "--problem-type=multi_label_classification" })
+    assert.are.equal(0, status, why)
+    write_all(function(row) return row.label end)
+    local words = { "train", "--model", path "several", "--train",
+      path "train.csv", "--label=target", "--output", path "one",
+      "--epochs=1", "--threads=1" }
+    _, status = run.lunula(words)
+    assert.are.equal(1, status)
+    words[#words + 1] = "--new-head"
+    _, status, why = run.lunula(words)
+    assert.are.equal(0, status, why)
+    local model = classifier(path "one")
+    assert.are.equal("single_label_classification", model.problem.name)
+    assert.are.same({ "negative", "positive" }, model.labels)
   end)
 
   it("mistakes: a label that is no number, a separator of no use", function()

@@ -117,6 +117,13 @@ describe("Recipes", function()
     assert.are.equal(100, recipes.resolve("best", given).batch_tokens)
   end)
 
+  it("take changes as a table", function()
+    assert.has_error(function() recipes.with("best", 3) end,
+      "recipes: changes: expected a table, got 3")
+    assert.has_error(function() recipes.resolve("best") end,
+      "recipes: given: expected a table, got nil")
+  end)
+
   it("are named where one is not known", function()
     for _, how in ipairs { "with", "resolve" } do
       assert.has_error(function() recipes[how]("bset", {}) end,

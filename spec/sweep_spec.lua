@@ -9,6 +9,7 @@ local shell = require "lunula.shell"
 local space = require "lunula.sweep.space"
 local sweep = require "lunula.sweep"
 local tiny = require "spec.support.tiny"
+local training = require "lunula.cli.training"
 
 -- what two runs of the same options need not have in common
 local OF_THE_DAY = { "train_seconds", "wall_seconds", "tokens_per_second",
@@ -373,6 +374,94 @@ describe("A sweep", function()
     end
   end)
 
+  -- a file of reviews with a film or a plot beside, and what f says of each
+  local function write_others(name, from, to, f)
+    local lines, rows = { "first,second,said" }, tiny.reviews(to)
+    for i = from, to do
+      lines[#lines + 1] = ('"%s",%s,"%s"'):format(rows[i].text,
+        rows[i].text:find "film" and "film" or "plot", f(rows[i]))
+    end
+    file.write(path(name), table.concat(lines, "\n") .. "\n")
+  end
+
+  local function other_plan(f, changes)
+    write_others("others.csv", 1, 48, f)
+    write_others("judges.csv", 49, 72, f)
+    local made = plan(LEARNING, { train = path "others.csv",
+      validation = path "judges.csv", text = "first", label = "said" })
+    for name, value in pairs(changes) do made[name] = value end
+    return made
+  end
+
+  local function stars(row)
+    return (row.label == "positive" and 4 or 1)
+      + (row.text:find "film" and 1 or 0)
+  end
+
+  it("searches for numbers, of which the least error is best", function()
+    local result, folder = search(other_plan(stars, {
+      fixed = { problem_type = "regression", epochs = 2, batch_size = 8 } }))
+    assert.are.equal("mse", result.best.metric)
+    for _, record in ipairs(result.runs) do
+      assert.are.equal(record.scores.mse, record.score)
+      assert.is_true(result.best.score <= record.score)
+    end
+    assert.are.equal("regression", classifier(folder .. "/best").problem.name)
+    result = search(other_plan(stars, { model = folder .. "/best",
+      metric = "mae", fixed = { epochs = 1 } }))
+    for _, record in ipairs(result.runs) do
+      assert.is_true(result.best.scores.mae <= record.scores.mae)
+    end
+  end)
+
+  it("searches for ranks, several labels and pairs", function()
+    local names = { "dull", "fine", "great" }
+    local result, folder = search(other_plan(function(row)
+      return row.label == "positive" and (row.text:find "great" and names[3]
+        or names[2]) or names[1]
+    end, { labels = names, text_pair = "second",
+      fixed = { problem_type = "ordinal", epochs = 1 } }), { trials = 2 })
+    assert.are.equal("mae", result.best.metric)
+    assert.are.same(names, classifier(folder .. "/best").labels)
+    result, folder = search(other_plan(function(row)
+      return row.label .. (row.text:find "film" and ";film" or "")
+    end, { label_separator = ";", fixed = { epochs = 1,
+      problem_type = "multi_label_classification" } }), { trials = 2 })
+    assert.are.equal("macro_f1", result.best.metric)
+    assert.are.same({ "film", "negative", "positive" },
+      classifier(folder .. "/best").labels)
+  end)
+
+  it("says at once what its problem has not", function()
+    local function refused(choices, changes)
+      return message_of(search, plan(choices, changes))
+    end
+    assert.are.equal("sweep: metric: expected one of accuracy, loss, "
+      .. "macro_f1, mcc, weighted_f1, got 'mse'",
+      refused(LEARNING, { metric = "mse" }))
+    assert.are.equal("sweep: choices: problem_type: the rows are of one; it "
+      .. "stands in what is fixed",
+      refused({ problem_type = { "ordinal", "regression" } }))
+    assert.are.equal("sweep: label_separator: not for "
+      .. "single_label_classification", refused(LEARNING,
+      { label_separator = ";" }))
+  end)
+
+  it("fixes nothing that halving would change", function()
+    for _, case in ipairs { { "epochs", "epochs" }, { "epochs", "max_steps" },
+        { "max_steps", "max_steps" } } do
+      local made = plan(LEARNING, { fixed = { [case[2]] = 1 },
+        halving = { resource = case[1], min = 1, max = 3 } })
+      assert.are.equal(("sweep: halving says how large %s is: %s can't be "
+        .. "fixed, too"):format(case[1], case[2]), message_of(search, made,
+        { method = "halving" }))
+    end
+    local made = plan({ max_steps = { 1, 2 } }, { fixed = {} })
+    assert.are.equal("sweep: halving says how large epochs is: max_steps "
+      .. "can't be a choice, too", message_of(search, made,
+      { method = "halving" }))
+  end)
+
   it("takes recipes, behind what it chooses and fixes", function()
     local result = search(plan({ recipe = { "best", "few-shot" } },
       { fixed = { epochs = 1 } }), { method = "grid",
@@ -431,8 +520,14 @@ describe("A sweep", function()
         .. "checkpoint is the sweep's own" },
       { plan(LEARNING, { fixed = { recipe = "bset" } }), "recipes: no recipe "
         .. "'bset'" },
+      { plan(LEARNING), "sweep: on_run: expected a function, got 3",
+        { on_run = 3 } },
+      { plan(LEARNING), "sweep: on_step: expected a function, got 3",
+        { on_step = 3 } },
+      { plan(LEARNING), "sweep: defaults: expected a table, got 3",
+        { defaults = 3 } },
     } do
-      local why = message_of(search, case[1])
+      local why = message_of(search, case[1], case[3])
       assert.are.equal(case[2], why:sub(1, #case[2]))
     end
   end)
@@ -454,7 +549,8 @@ describe("A sweep", function()
       refused(plan { dropout = { 0, 0.1 } }, { trials = 3 }))
     assert.are.equal("seed", refused(plan(LEARNING), { seed = 1 }))
     assert.are.equal("halving",
-      refused(plan(LEARNING), { method = "halving" }))
+      refused(plan(LEARNING, { halving = { resource = "max_steps", min = 1,
+        max = 2 } }), { method = "halving" }))
     assert.are.equal("fixed", refused(plan(LEARNING, { fixed = {} }), {}))
     assert.are.equal("metric",
       refused(plan(LEARNING, { metric = "loss" }), {}))
@@ -573,6 +669,16 @@ describe("A sweep", function()
     assert.are.equal(best.best_epoch, again.best_epoch)
     assert.are.same(weights(classifier(folder .. "/best")),
       weights(classifier(folder .. "/again")))
+  end)
+
+  it("says nothing in a command line that means nothing there", function()
+    local tried = { epochs = 2, tune = "all", lora_rank = 4,
+      averaging = "uniform", averaging_decay = 0.9 }
+    assert.are.same({ "--epochs=2", "--tune=all", "--averaging=uniform" },
+      training.words(tried))
+    tried.tune = "lora"
+    assert.are.same({ "--epochs=2", "--tune=lora", "--lora-rank=4",
+      "--averaging=uniform" }, training.words(tried))
   end)
 
   it("goes on after SIGKILL, and ends as if nothing had happened", function()

@@ -13,7 +13,7 @@ describe("Techniques of training", function()
     for _, option in ipairs(techniques.options()) do
       local default = option.default
       assert.is_true(default == nil or default == 0 or default == false
-        or option.what:find "; of use with" ~= nil, option.name)
+        or option.needs ~= nil, option.name)
     end
   end)
 

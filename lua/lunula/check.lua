@@ -38,12 +38,14 @@ local function described(kind, range)
   if least and most and most < math.huge then
     return ("%s from %s to %s"):format(kind, bound(least), bound(most))
   end
-  local words = { kind }
+  local words = {}
   if least then words[#words + 1] = "of at least " .. bound(least) end
   if range.above then words[#words + 1] = "above " .. bound(range.above) end
-  if least and range.below then words[#words + 1] = "and" end
+  if most and most < math.huge then
+    words[#words + 1] = "of at most " .. bound(most)
+  end
   if range.below then words[#words + 1] = "below " .. bound(range.below) end
-  return table.concat(words, " ")
+  return kind .. (#words > 0 and " " or "") .. table.concat(words, " and ")
 end
 
 -- infinity is in a range only when it says so

@@ -45,7 +45,11 @@ local function limits(o)
   return math.min(size, NO_LIMIT), math.min(tokens, NO_LIMIT), o.threads
 end
 
-local function has_score(problem)
+--- Whether an answer has a score, below which one may abstain.
+-- @tparam table problem a type of `lunula.problem`
+-- @treturn bool
+-- @usage if predictions.has_score(model.problem) then ... end
+function predictions.has_score(problem)
   for _, field in ipairs(problem.fields) do
     if field == "score" then return true end
   end
@@ -55,7 +59,7 @@ end
 local function check_min_score(o, problem, what)
   if o.min_score == nil then return end
   check.number(o.min_score, what .. ": min_score", { least = 0, most = 1 })
-  if not has_score(problem) then
+  if not predictions.has_score(problem) then
     fail("%s: min_score: an answer of %s has no score", what, problem.name)
   end
 end

@@ -10,6 +10,7 @@
 --    lunula.train(model, parts.train, options)
 -- @module lunula.recipes
 
+local check = require "lunula.check"
 local json = require "lunula.json"
 
 local recipes = {}
@@ -127,12 +128,13 @@ end
 
 --- A recipe with some options changed.
 -- @string name
--- @tparam table changes options by name, which go before the recipe's
+-- @tparam[opt] table changes options by name, which go before the recipe's
 -- @treturn table with the field `summary`; `tostring` gives Lua source
 -- @raise when there is no such recipe
 -- @usage local options = lunula.recipes.with("best", { epochs = 2 })
 function recipes.with(name, changes)
   local options = copy(need(name))
+  if changes ~= nil then check.table(changes, "recipes: changes") end
   for option, value in pairs(changes or {}) do options[option] = value end
   return options
 end
@@ -159,6 +161,7 @@ end
 function recipes.resolve(name, given)
   local options = {}
   for option, value in pairs(need(name).options) do options[option] = value end
+  check.table(given, "recipes: given")
   drop_what_is_of_no_use(options, given)
   for option, value in pairs(given) do options[option] = value end
   options.recipe = nil

@@ -1,7 +1,8 @@
 --- Command-line arguments by declaration: parsed, checked, and their help.
 -- A command declares `name`, `summary`, `positional` (a list of `{ name=,
 -- what=, optional= }`) and `options` (a list of `{ name=, type=, what=,
--- value=, default=, required=, hidden= }`). Options are long: `--name value` or
+-- value=, default=, required=, hidden=, section= }`; a section is a heading of
+-- the help, above the option that has it). Options are long: `--name value` or
 -- `--name=value`. A boolean takes no value: `--name` turns it on, and one that
 -- is on by default is turned off by `--no-name`. `--` ends the options.
 -- `variants`, where there are some, are the modules of commands that a second
@@ -13,7 +14,8 @@ local json = require "lunula.json"
 
 local arguments = {}
 
-local COLUMN = 22  -- of the help: what is typed
+-- of the help: what is typed, and where its lines end
+local COLUMN, WIDTH = 22, 79
 
 --- Raises a mistake of usage, which the command line tells from a failure.
 -- @string message
@@ -60,15 +62,19 @@ local function range_of(option)
   if low and high then
     return (" from %s to %s"):format(shown(low), shown(high))
   end
-  if low then return " of at least " .. shown(low) end
-  if option.above then return " above " .. shown(option.above) end
-  return ""
+  local words = {}
+  words[#words + 1] = low and "of at least " .. shown(low)
+  words[#words + 1] = option.above and "above " .. shown(option.above)
+  words[#words + 1] = high and "of at most " .. shown(high)
+  words[#words + 1] = option.below and "below " .. shown(option.below)
+  return (#words > 0 and " " or "") .. table.concat(words, " and ")
 end
 
 local function in_range(option, value)
   return (not option.min or value >= option.min)
     and (not option.max or value <= option.max)
     and (not option.above or value > option.above)
+    and (not option.below or value < option.below)
     and (type(value) ~= "number" or value < math.huge)
 end
 
@@ -304,11 +310,24 @@ local function default_of(option)
   return (" (%s)"):format(option.default)
 end
 
+-- Words in lines that end at WIDTH, all but the first with a margin.
+local function wrapped(text, margin)
+  local lines, line = {}, nil
+  for word in text:gmatch "%S+" do
+    if line and margin + #line + 1 + #word > WIDTH then
+      lines[#lines + 1], line = line, nil
+    end
+    line = line and line .. " " .. word or word
+  end
+  lines[#lines + 1] = line
+  return table.concat(lines, "\n" .. (" "):rep(margin))
+end
+
 -- What is too long for its column has a line of its own.
 local function entry(typed, what)
   local gap = #typed > COLUMN and "\n" .. (" "):rep(COLUMN + 3)
     or (" "):rep(COLUMN + 1 - #typed)
-  return "  " .. typed .. gap .. what
+  return "  " .. typed .. gap .. wrapped(what, COLUMN + 3)
 end
 
 --- A command's help.
@@ -323,6 +342,9 @@ function arguments.help(command)
   for _, option in ipairs(all_options(command)) do
     local typed = "--" .. spelling(option)
     if option.value then typed = typed .. " " .. option.value end
+    if option.section then
+      lines[#lines + 1] = "\n" .. option.section .. ":"
+    end
     lines[#lines + 1] = not option.hidden
       and entry(typed, option.what .. default_of(option)) or nil
   end

@@ -111,8 +111,9 @@ local function layout_of(values)
 end
 
 local function check_label(model, label)
+  if label == nil or #model.labels == 0 then return end
   for _, known in ipairs(model.labels) do
-    if label == nil or label == known then return end
+    if label == known then return end
   end
   arguments.wrong("--label: expected %s, got '%s'",
     table.concat(model.labels, ", "), label)

@@ -5,6 +5,7 @@ local arguments = require "lunula.cli.arguments"
 local array = require("lunula.json").array
 local json = require "lunula.cli.json"
 local model = require "lunula.cli.model"
+local predictions = require "lunula.predictions"
 local texts = require "lunula.cli.texts"
 
 local OPTIONS = {
@@ -57,11 +58,18 @@ local function check(values)
   end
 end
 
+local function check_score(values, problem)
+  if values.min_score and not predictions.has_score(problem) then
+    arguments.wrong("--min-score: an answer of %s has no score", problem.name)
+  end
+end
+
 --- Runs the command.
 -- @tparam table values of its arguments
 function predict.run(values)
   check(values)
   local classifier = model.load(values)
+  check_score(values, classifier.problem)
   if values.max_length then classifier:set_max_length(values.max_length) end
   local how = { batch_size = values.batch_size,
     batch_tokens = values.batch_tokens, truncation = values.truncation,

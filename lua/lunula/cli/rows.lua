@@ -3,6 +3,7 @@
 -- @module lunula.cli.rows
 
 local arguments = require "lunula.cli.arguments"
+local settings = require "lunula.settings"
 
 local rows = {}
 
@@ -28,12 +29,7 @@ function rows.columns(values, problem)
   elseif values.label_separator == "" then
     arguments.wrong("--label-separator: expected a text that is not empty")
   end
-  return {
-    text = values.text, text_pair = values.text_pair, label = values.label,
-    label_separator = problem.separator
-      and (values.label_separator or problem.separator),
-    label_type = problem.label_type,
-  }
+  return settings.columns(values, problem)
 end
 
 return rows

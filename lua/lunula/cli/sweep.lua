@@ -17,8 +17,11 @@ local sweep = {
   name = "sweep",
   summary = "search for the best options of a training",
   positional = {
-    { name = "FILE", what = "Lua that returns a table: model, train, "
-      .. "validation, choices, ..." },
+    { name = "FILE", what = "Lua such as: return { model = \"encoder\", train "
+      .. "= \"a.csv\", validation = \"b.csv\", choices = { epochs = { 2, 3 }, "
+      .. "learning_rate = { low = 1e-5, high = 1e-4, log = true } } }; also "
+      .. "fixed, metric, halving, text, text_pair, label, label_separator, "
+      .. "labels" },
   },
   options = {
     { name = "output", value = "DIR", required = true,
@@ -134,9 +137,11 @@ end
 -- The command line that trains as a run did.
 local function command_of(plan, record, folder)
   local words = { "lunula", "train" }
-  for _, name in ipairs { "model", "train", "validation", "text", "label" } do
+  for _, name in ipairs { "model", "train", "validation", "text", "text_pair",
+      "label", "label_separator", "labels" } do
     if plan[name] then
-      words[#words + 1] = ("--%s=%s"):format(name, plan[name])
+      words[#words + 1] = ("--%s=%s"):format((name:gsub("_", "-")),
+        shown(plan[name]))
     end
   end
   local options = { metric = record.metric }

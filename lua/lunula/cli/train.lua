@@ -8,13 +8,12 @@ local fetch = require "lunula.cli.fetch"
 local guarded = require "lunula.cli.guarded"
 local json = require "lunula.cli.json"
 local output = require "lunula.cli.output"
-local problem = require "lunula.problem"
 local progress = require "lunula.progress"
 local rows = require "lunula.cli.rows"
 local settings = require "lunula.settings"
 local training = require "lunula.cli.training"
 
-local files, system = core.io, core.system
+local system = core.system
 
 local TAUGHT = 0.5  -- the distillation_weight of a run with a teacher
 
@@ -37,14 +36,16 @@ local BEFORE = {
 }
 
 local AFTER = {
-  { name = "threads", type = "integer", value = "N", min = 1, max = 64,
+  { section = "This run",
+    name = "threads", type = "integer", value = "N", min = 1, max = 64,
     what = "processors to use; all when not given" },
   { name = "checkpoint-every", type = "integer", value = "N", min = 1,
     what = "steps after which --resume may go on, beside each epoch's end" },
   { name = "resume", type = "boolean",
     what = "go on from where the same command was stopped" },
   { name = "adapter", value = "DIR",
-    what = "where that of --tune lora is saved, as peft does" },
+    what = "where what LoRA learnt is saved, too, as peft does; only with "
+      .. "--tune lora" },
   { name = "calibrate", type = "boolean", what = "then fit a temperature on "
     .. "the validation texts, for honest probabilities" },
   { name = "json", value = "FILE", what = "write the figures there" },
@@ -65,16 +66,6 @@ local train = {
   options = all_options(),
   complete = training.add_recipe,
 }
-
--- A classifier that is there goes on with its own problem.
-local function problem_of(values)
-  local folder = values.model
-  local is_there = files.stat(folder .. "/config.json") == "file"
-  if values.problem_type or not is_there then
-    return problem.of(values.problem_type, "train")
-  end
-  return problem.of_folder(checkpoint.read(folder))
-end
 
 -- What is wrong with any of them is better known before the training.
 local function read_sets(lunula, values, kind)
@@ -171,6 +162,22 @@ local function check_adapter(values)
   end
 end
 
+-- Only a teacher gives rows the scores that distillation learns from.
+local function settle_teacher(values)
+  arguments.needs(values, "distillation-weight", "teacher")
+  values.distillation_weight = values.distillation_weight
+    or values.teacher and TAUGHT or nil
+end
+
+local function check_kind(values, kind)
+  if values.calibrate and not kind.is_single then
+    arguments.wrong("--calibrate: not for %s", kind.name)
+  elseif not values.tune_thresholds and not kind.separator then
+    arguments.wrong("--no-tune-thresholds: only where a text may have "
+      .. "several labels (multi_label_classification), not for %s", kind.name)
+  end
+end
+
 local function tell(lunula, values, model, result, report, calibration)
   if result.truncated > 0 then
     io.stderr:write(("%d tokens were cut from %s by --max-length %d\n")
@@ -188,14 +195,13 @@ end
 --- Runs the command.
 -- @tparam table values of its arguments
 function train.run(values)
+  settle_teacher(values)
   training.check(values)
   check_adapter(values)
   arguments.needs(values, "calibrate", "validation")
   local lunula = require "lunula"
-  local kind = problem_of(values)
-  if values.calibrate and not kind.is_single then
-    arguments.wrong("--calibrate: not for %s", kind.name)
-  end
+  local kind = settings.problem(values.model, values)
+  check_kind(values, kind)
   local sets = read_sets(lunula, values, kind)
   json.check_place(values.json)
   guarded.check_folder(values, "output")
@@ -204,7 +210,6 @@ function train.run(values)
   if values.threads then lunula.threads(values.threads) end
   if values.teacher then
     sets.train = taught(lunula, sets.train, values.teacher)
-    values.distillation_weight = values.distillation_weight or TAUGHT
   end
   values.problem_type = kind.name
   local model = settings.model(fetch.model(values.model), sets.train,

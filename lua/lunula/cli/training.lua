@@ -11,6 +11,8 @@ local techniques = require "lunula.train.techniques"
 
 local training = {}
 
+local unpack = table.unpack or unpack  -- luacheck: ignore
+
 -- those of all types of problems, each once
 local function metrics()
   local all = {}
@@ -28,7 +30,23 @@ training.options = {
     "single_label_classification", "multi_label_classification", "regression",
     "ordinal" }, what = "what is learnt: single_label_classification (when "
       .. "not given), multi_label_classification, regression, ordinal" },
-  { name = "epochs", type = "integer", value = "N", min = 1, default = 3,
+
+  { section = "The model",
+    name = "pooling", value = "NAME", choices = { "pooler", "first", "mean" },
+    what = "what the head sees: pooler, first, mean (pooler)" },
+  { name = "max-length", type = "integer", value = "N", min = 2,
+    what = "tokens kept of a text (128, or what the model has)" },
+  { name = "attention", value = "NAME",
+    choices = { "bidirectional", "causal" },
+    what = "bidirectional, or causal: a token sees none behind it; as the "
+      .. "model has it when not given" },
+  { name = "adapter-size", type = "integer", value = "N", min = 1,
+    what = "put bottleneck adapters into each layer (see --tune adapters)" },
+  { name = "new-head", type = "boolean",
+    what = "leave out the head of a model that learnt another task" },
+
+  { section = "The training",
+    name = "epochs", type = "integer", value = "N", min = 1, default = 3,
     what = "passes over the texts" },
   { name = "max-steps", type = "integer", value = "N", min = 1,
     what = "instead: steps in all" },
@@ -40,22 +58,13 @@ training.options = {
     what = "put texts of like length into one batch" },
   { name = "gradient-accumulation-steps", type = "integer", value = "N",
     min = 1, default = 1, what = "batches a step" },
+  { name = "shuffle", type = "boolean", default = true,
+    what = "keep the order of the file" },
   { name = "learning-rate", type = "number", value = "X", above = 0,
     default = 5e-5, what = "its peak" },
   { name = "schedule", value = "NAME",
     choices = { "linear", "cosine", "constant" },
     what = "of the rate after its rise: linear, cosine, constant (linear)" },
-  { name = "max-length", type = "integer", value = "N", min = 2,
-    what = "tokens kept of a text (128, or what the model has)" },
-  { name = "pooling", value = "NAME", choices = { "pooler", "first", "mean" },
-    what = "what the head sees: pooler, first, mean (pooler)" },
-  { name = "attention", value = "NAME",
-    choices = { "bidirectional", "causal" },
-    what = "causal: a token sees none behind it" },
-  { name = "adapter-size", type = "integer", value = "N", min = 1,
-    what = "put bottleneck adapters into each layer (--tune adapters)" },
-  { name = "new-head", type = "boolean",
-    what = "leave out the head of a model that learnt another task" },
   { name = "warmup-ratio", type = "number", value = "X", min = 0, max = 1,
     default = 0.1, what = "part of the steps in which the rate rises" },
   { name = "weight-decay", type = "number", value = "X", min = 0,
@@ -68,23 +77,24 @@ training.options = {
     what = "part of a label's weight that all labels share (0)" },
   { name = "class-weights", value = "balanced", choices = { "balanced" },
     what = "as if each label were as frequent" },
-  { name = "validate-every", type = "integer", value = "N", min = 1,
-    what = "judge after so many steps, too" },
-  { name = "metric", value = "NAME",
-    choices = metrics(),
-    what = "of the validation, that says what is best (accuracy)" },
-  { name = "tune-thresholds", type = "boolean", default = true,
-    what = "several labels: each is said from 0.5 on" },
-  { name = "patience", type = "integer", value = "N", min = 1,
-    what = "stop after so many validations without a better one" },
-  { name = "shuffle", type = "boolean", default = true,
-    what = "keep the order of the file" },
   { name = "seed", type = "integer", value = "N", min = 0, max = 2^53,
     default = 0, what = "same seed, same model" },
   { name = "precision", value = "fp32|bf16", choices = { "fp32", "bf16" },
     default = "fp32", what = "of the arithmetic" },
   { name = "gradient-checkpointing", type = "boolean",
     what = "less memory for up to a third more time" },
+
+  { section = "What is kept of it, by the validation texts",
+    name = "metric", value = "NAME", choices = metrics(),
+    what = "the score that says what is best; when not given accuracy, "
+      .. "macro_f1 of several labels, mse of a regression, mae of ordinal "
+      .. "labels" },
+  { name = "validate-every", type = "integer", value = "N", min = 1,
+    what = "judge after so many steps, too" },
+  { name = "patience", type = "integer", value = "N", min = 1,
+    what = "stop after so many validations without a better one" },
+  { name = "tune-thresholds", type = "boolean", default = true,
+    what = "several labels: each is said from 0.5 on" },
 }
 
 local VALUES = { number = "X", integer = "N", choice = "NAME",
@@ -92,14 +102,32 @@ local VALUES = { number = "X", integer = "N", choice = "NAME",
 local TYPES = { number = "number", integer = "integer", boolean = "boolean",
   strings = "list" }
 
+-- headings, by the first option below
+local SECTIONS = {
+  tune = "Which parameters learn", focal_gamma = "Techniques, off unless asked"
+    .. " for",
+}
+
+local function dashed(name)
+  return (name:gsub("_", "-"))
+end
+
+local function with_needs(option)
+  local needs = option.needs
+  if not needs then return option.what end
+  return ("%s; only with --%s"):format(option.what,
+    dashed(table.concat(needs, " ")))
+end
+
 -- an option of a technique, as it is typed
 local function typed(option)
-  local choices = option.choices
   return {
-    name = (option.name:gsub("_", "-")), what = option.what,
+    name = dashed(option.name), what = with_needs(option),
+    section = SECTIONS[option.name], needs = option.needs,
     type = TYPES[option.type],
-    value = VALUES[option.type], choices = choices,
+    value = VALUES[option.type], choices = option.choices,
     min = option.least, max = option.most, above = option.above,
+    below = option.below,
   }
 end
 
@@ -159,12 +187,25 @@ function training.add_recipe(values)
     table.concat(added, ", "))
 end
 
+-- Whether there is what an option means nothing without.
+local function is_of_use(option, values)
+  local name, wanted = unpack(option.needs or {})
+  if name == nil then return true end
+  if wanted ~= nil then return values[name] == wanted end
+  return values[name] ~= nil
+end
+
 --- The words of a command line that repeats a training.
--- @tparam table options flat
+-- @tparam table options flat; those that mean nothing beside the others have
+--   no words
 -- @treturn {string,...}
 -- @usage local words = training.words { epochs = 2, dropout = 0 }
 function training.words(options)
-  return arguments.words(training.options, options)
+  local of_use = {}
+  for _, option in ipairs(training.options) do
+    if is_of_use(option, options) then of_use[#of_use + 1] = option end
+  end
+  return arguments.words(of_use, options)
 end
 
 local function find(name)
@@ -210,6 +251,12 @@ function training.check(values)
   end
   for _, option in ipairs { "validate-every", "patience", "metric" } do
     arguments.needs(values, option, "validation")
+  end
+  for _, option in ipairs(training.options) do
+    if values[name_of(option)] ~= nil and not is_of_use(option, values) then
+      arguments.wrong("--%s: only with --%s", option.name,
+        dashed(table.concat(option.needs, " ")))
+    end
   end
 end
 

@@ -37,7 +37,7 @@ end
 -- @number[opt=0.95] given.confidence above 0 and below 1
 -- @int[opt=0] given.seed
 -- @treturn table `mean`, what the rows themselves give; `low`, `high`
--- @raise when there are no rows
+-- @raise when there are no rows, or the statistic is no finite number
 -- @usage local found = bootstrap.of(#rows, function(numbers)
 --   return f1_of(numbers) end)
 function bootstrap.of(n, statistic, given)
@@ -49,10 +49,13 @@ function bootstrap.of(n, statistic, given)
   check.integer(o.seed, "bootstrap: seed")
   local rng, numbers, found = core.rng(o.seed), {}, {}
   for i = 1, n do numbers[i] = i end
-  local whole = statistic(numbers)
+  local function value()
+    return check.number(statistic(numbers), "bootstrap: statistic")
+  end
+  local whole = value()
   for i = 1, o.resamples do
     for j = 1, n do numbers[j] = rng:below(n) + 1 end
-    found[i] = statistic(numbers)
+    found[i] = value()
   end
   table.sort(found)
   local tail = (1 - o.confidence) / 2

@@ -4,6 +4,7 @@
 -- counts 0 in `samples_f1`, and 1 in `subset_accuracy`.
 -- @module lunula.metrics.multi_label
 
+local known = require "lunula.labels"
 local layout = require "lunula.metrics.layout"
 
 local multi_label = {}
@@ -123,7 +124,7 @@ end
 
 Report.__tostring = function(report) return layout.scores(report, TOTALS) end
 
-local function check(gold, predicted)
+local function check(gold, predicted, labels)
   if type(gold) ~= "table" or type(predicted) ~= "table" then
     fail("expected two arrays of sets of labels, got %s and %s", type(gold),
       type(predicted))
@@ -132,6 +133,7 @@ local function check(gold, predicted)
   elseif #gold == 0 then
     fail("no rows")
   end
+  known.check(labels, "metrics.multi_label", 1)
 end
 
 --- Compares predicted sets of labels with the right ones.
@@ -149,7 +151,7 @@ end
 -- @usage local report = metrics.multi_label({ { "joy" }, {} },
 --   { { "joy" }, { "anger" } }, { "anger", "joy" })
 local function compare(_, gold, predicted, labels)
-  check(gold, predicted)
+  check(gold, predicted, labels)
   return multi_label.of_flags(all_flags(gold, labels, "right"),
     all_flags(predicted, labels, "predicted"), labels)
 end

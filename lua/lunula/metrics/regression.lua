@@ -69,9 +69,10 @@ end
 
 local function check_numbers(list, what)
   for i, value in ipairs(list) do
-    if type(value) ~= "number" or value ~= value then
+    if type(value) ~= "number" or value - value ~= 0 then
       fail("%s number %d: expected a number, got %s", what, i,
-        type(value) == "number" and "NaN" or type(value))
+        type(value) ~= "number" and type(value)
+        or value ~= value and "NaN" or tostring(value))
     end
   end
 end

@@ -67,6 +67,22 @@ function problem.of(name, what)
     problem.TYPES)])
 end
 
+--- Scores that are better when they are lower; all others when higher.
+problem.LOWER = { loss = true, mse = true, mae = true }
+
+--- The score that says which of several models is best.
+-- @tparam table kind the module of a type
+-- @string[opt] name the type's own when not given
+-- @string what who asks, for the message
+-- @treturn string one of the type's `scores`, but `n`
+-- @raise when the type has no such score
+-- @usage local metric = problem.metric(model.problem, "macro_f1", "train")
+function problem.metric(kind, name, what)
+  local known = {}
+  for _, score in ipairs(kind.scores) do known[score] = score ~= "n" or nil end
+  return check.choice(name or kind.metric, what .. ": metric", known)
+end
+
 local function given_in(config, name)
   local value = config[name]
   return value ~= nil and value ~= json.null and value or nil

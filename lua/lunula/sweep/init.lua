@@ -22,10 +22,10 @@ local core = require "lunula.core"
 local data = require "lunula.data"
 local file = require "lunula.sweep.file"
 local hub = require "lunula.hub"
-local labels = require "lunula.labels"
 local lunula = require "lunula"
 local methods = require "lunula.sweep.methods"
 local options = require "lunula.options"
+local problem = require "lunula.problem"
 local recipes = require "lunula.recipes"
 local settings = require "lunula.settings"
 local spaces = require "lunula.sweep.space"
@@ -36,8 +36,9 @@ local sweep = {}
 
 local none = options.none
 local PLAN = {
-  model = none, train = none, validation = none, text = none, label = none,
-  choices = none, fixed = none, metric = "accuracy", halving = none,
+  model = none, train = none, validation = none, text = none,
+  text_pair = none, label = none, label_separator = none, labels = none,
+  choices = none, fixed = none, metric = none, halving = none,
 }
 local KNOWN = {
   output = none, method = "random", trials = 20, seed = 0, defaults = none,
@@ -46,10 +47,16 @@ local KNOWN = {
 local METHODS = { random = true, grid = true, halving = true }
 local MOST_TRIALS, MOST_SEED = 1000000, 2 ^ 53
 
--- what the sweep sets itself; its metric is the plan's
+-- what the sweep sets itself; its metric and labels are the plan's
 local OWN = { validation = true, checkpoint = true, on_step = true,
   on_epoch = true, metric = true, keep_best = true, resume = true,
   labels = true }
+
+local BESIDE = { metric = true, labels = true }
+
+-- what a halving by one of them leaves to nobody else
+local BUDGETS = { epochs = { "epochs", "max_steps" },
+  max_steps = { "max_steps" } }
 
 local function fail(message, ...)
   error(message:format(...), 0)
@@ -61,7 +68,7 @@ local function check_own(given, what)
   for name in pairs(given) do
     if OWN[name] then
       fail("sweep: %s: %s is the sweep's own%s", what, name,
-        name == "metric" and "; it stands beside the choices" or "")
+        BESIDE[name] and "; it stands beside the choices" or "")
     end
   end
 end
@@ -81,12 +88,26 @@ end
 local function check_plan(given)
   local plan = options.check(given, PLAN, "sweep")
   check.path(plan.model, "sweep: model")
-  check.string(plan.metric, "sweep: metric")
   plan.fixed = plan.fixed or {}
   plan.space = spaces.new(plan.choices)
   check_own(plan.choices, "choices")
+  if plan.choices.problem_type ~= nil then
+    fail("sweep: choices: problem_type: the rows are of one; it stands in "
+      .. "what is fixed")
+  end
   check_fixed(plan)
   return plan
+end
+
+local function check_budget(plan, resource)
+  for _, name in ipairs(BUDGETS[resource]) do
+    local where = plan.choices[name] ~= nil and "a choice"
+      or plan.fixed[name] ~= nil and "fixed"
+    if where then
+      fail("sweep: halving says how large %s is: %s can't be %s, too",
+        resource, name, where)
+    end
+  end
 end
 
 local function check_how(given, plan)
@@ -97,7 +118,11 @@ local function check_how(given, plan)
   check.integer(how.seed, "sweep: seed", { least = 0, most = MOST_SEED })
   how.halving = how.method == "halving"
     and methods.check_halving(plan.halving) or nil
-  how.defaults = how.defaults or {}
+  if how.halving then check_budget(plan, how.halving.resource) end
+  how.defaults = check.table(how.defaults or {}, "sweep: defaults")
+  for _, name in ipairs { "on_run", "on_step" } do
+    if how[name] ~= nil then check.func(how[name], "sweep: " .. name) end
+  end
   return how
 end
 
@@ -105,20 +130,31 @@ end
 
 -- {======== rows ========
 
-local function rows_of(plan, name)
+local function rows_of(plan, kind, name)
   local given = plan[name]
   if type(given) == "string" then
-    given = data.read(given, { text = plan.text, label = plan.label })
+    given = data.read(given, settings.columns(plan, kind))
   end
-  labels.check_rows(given, "sweep: " .. name)
+  kind.check_rows(given, "sweep: " .. name)
   return given
 end
 
-local function read_rows(plan)
-  local rows, validation = rows_of(plan, "train"), rows_of(plan, "validation")
-  labels.check_two(rows, "sweep: train")
-  labels.check_seen(validation, rows, "sweep: validation")
+local function read_rows(plan, kind)
+  local rows, validation = rows_of(plan, kind, "train"),
+    rows_of(plan, kind, "validation")
+  kind.check_learnable(rows, "sweep: train")
+  kind.check_seen(validation, rows, "sweep: validation")
   return rows, validation
+end
+
+-- The type of problem, and what of the plan depends on it.
+local function problem_of(plan, folder)
+  local kind = settings.problem(folder, plan.fixed)
+  plan.metric = problem.metric(kind, plan.metric, "sweep")
+  if plan.label_separator and not kind.separator then
+    fail("sweep: label_separator: not for %s", kind.name)
+  end
+  return kind
 end
 
 -- }========
@@ -138,7 +174,7 @@ end
 -- @usage table.sort(runs, sweep.is_better)
 function sweep.is_better(a, b)
   if a.score ~= b.score then
-    if a.metric == "loss" then return a.score < b.score end
+    if problem.LOWER[a.metric] then return a.score < b.score end
     return a.score > b.score
   end
   local one, other = loss_of(a), loss_of(b)
@@ -160,7 +196,9 @@ local function identity_of(plan, how, job)
     method = how.method, seed = how.seed, halving = how.halving,
     trials = how.method == "halving" and how.trials or nil,
     model = plan.model, train = named(plan.train),
-    validation = named(plan.validation), text = plan.text, label = plan.label,
+    validation = named(plan.validation), text = plan.text,
+    text_pair = plan.text_pair, label = plan.label,
+    label_separator = plan.label_separator, labels = plan.labels,
     train_rows = #job.train, validation_rows = #job.validation,
     choices = plan.choices, fixed = plan.fixed, defaults = how.defaults,
     metric = plan.metric,
@@ -285,15 +323,19 @@ end
 -- @param plan.train rows, or the name of their file
 -- @param plan.validation rows to judge by, or the name of their file
 -- @string[opt] plan.text column or field of the text in files
+-- @string[opt] plan.text_pair column or field of a second text
 -- @string[opt] plan.label column or field of the label in files
+-- @string[opt] plan.label_separator between several labels in files
+-- @tparam[opt] {string,...} plan.labels as for `lunula.classifier`; those of
+--   the rows when not given
 -- @tparam table plan.choices options of `lunula.train` and
 --   `lunula.classifier`, or `recipe`: each with a list of values, or a range
 --   `{ low =, high =, log = true, integer = true }` of numbers, uniform or,
 --   with `log`, uniform in their logarithms. `false` beside values that are no
 --   booleans: the option is not given
 -- @tparam[opt] table plan.fixed options that all runs have
--- @string[opt="accuracy"] plan.metric as for `lunula.train`: chooses each run's
---   best weights, and the best run
+-- @string[opt] plan.metric as for `lunula.train`: chooses each run's best
+--   weights, and the best run; by the type of problem when not given
 -- @tparam[opt] table plan.halving for that method: `resource`, "epochs" or
 --   "max_steps"; `min` and `max`, the least and the most of it (1 and 9
 --   epochs); `eta`, how many times as much the best one in eta has (3)
@@ -327,9 +369,12 @@ local function run_sweep(_, plan, given)
   run.how = check_how(given, run.plan)
   run.how.is_better = sweep.is_better
   run.total = methods[run.how.method].total(run.plan.space, run.how)
-  run.job = { on_step = run.how.on_step, folder = hub.resolve(run.plan.model) }
-  run.job.train, run.job.validation = read_rows(run.plan)
-  settings.model(run.job.folder, run.job.train, options_of(run, {}))
+  run.job = { on_step = run.how.on_step, folder = hub.resolve(run.plan.model),
+    labels = run.plan.labels }
+  run.job.train, run.job.validation = read_rows(run.plan,
+    problem_of(run.plan, run.job.folder))
+  settings.model(run.job.folder, run.job.train, options_of(run, {}),
+    run.job.labels)
   run.store = store.open(run.how.output,
     identity_of(run.plan, run.how, run.job))
   local ok, why = pcall(search, run)

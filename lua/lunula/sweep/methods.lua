@@ -136,10 +136,6 @@ end
 methods.halving = {
   total = function(space, how)
     local total = 0
-    if space.of[how.halving.resource] then
-      fail("sweep: halving says how large %s is: it can't be a choice, too",
-        how.halving.resource)
-    end
     for _, rung in ipairs(rungs_of(space, how)) do total = total + rung.runs end
     return total
   end,

@@ -34,7 +34,8 @@ local function add_result(record, result)
 end
 
 local function fit(job, record, folder)
-  local model = settings.model(job.folder, job.train, record.options)
+  local model = settings.model(job.folder, job.train, record.options,
+    job.labels)
   local _, options = settings.split(record.options)
   options.validation, options.metric = job.validation, record.metric
   options.checkpoint, options.on_step = folder, job.on_step
@@ -43,7 +44,7 @@ end
 
 --- Trains, and fills in the record.
 -- @tparam table job `folder` to start from; `train` and `validation`, rows;
---   `on_step`
+--   `labels`, where they are given; `on_step`
 -- @tparam table record with `options`, flat, and `metric`; has afterwards
 --   `status`: "done", with what `lunula.train` returned, the best `scores` and
 --   the `score` among them, or "failed" with the `error`; `wall_seconds`;

@@ -36,9 +36,10 @@ adversarial.options = {
   { name = "adversarial", type = "choice", choices = { "fgm", "smart" },
     what = "noise on the words: fgm or smart" },
   { name = "adversarial_epsilon", type = "number", above = 0, default = 0.02,
-    what = "its length in that of the words (0.02); of use with adversarial" },
+    what = "its length in that of the words (0.02)",
+    needs = { "adversarial" } },
   { name = "adversarial_weight", type = "number", above = 0, default = 1,
-    what = "of the loss that it adds (1); of use with adversarial" },
+    what = "of the loss that it adds (1)", needs = { "adversarial" } },
 }
 
 -- SMART's first noise, in the length of the last

@@ -29,12 +29,14 @@ averaging.options = {
   { name = "averaging", type = "choice", choices = { "ema", "uniform" },
     what = "judge and keep a mean of the weights: ema or uniform" },
   { name = "averaging_decay", type = "number", least = 0, below = 1,
-    default = 0.999, what = "a step's (0.999); of use with averaging ema" },
+    default = 0.999, what = "a step's (0.999)",
+    needs = { "averaging", "ema" } },
   { name = "averaging_every", type = "integer", least = 1, default = 10,
-    what = "steps from one that counts to the next (10); of use with "
-      .. "averaging" },
+    what = "steps from one that counts to the next (10)",
+    needs = { "averaging" } },
   { name = "averaging_start", type = "number", least = 0, most = 1,
-    what = "share of the steps before it (ema 0.1, uniform 0.5)" },
+    what = "share of the steps before it (ema 0.1, uniform 0.5)",
+    needs = { "averaging" } },
 }
 
 -- the part of the steps before the first that counts

@@ -5,6 +5,7 @@
 
 local checkpoint = require "lunula.checkpoint"
 local grad = require "lunula.grad"
+local problem = require "lunula.problem"
 
 local best = {}
 
@@ -25,14 +26,12 @@ function best.new(model, metric, dir, steps)
   }, Best)
 end
 
-local LOWER = { loss = true, mse = true, mae = true }
-
 -- Of equals, the one with the lower loss.
 local function is_better(self, report)
   local value, before = report[self.metric], self.value
   if before == nil then return true end
   if value == before then return report.loss < self.loss end
-  if LOWER[self.metric] then return value < before end
+  if problem.LOWER[self.metric] then return value < before end
   return value > before
 end
 

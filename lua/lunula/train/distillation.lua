@@ -22,8 +22,8 @@ distillation.options = {
   { name = "distillation_weight", type = "number", least = 0, most = 1,
     default = 0, what = "share of a teacher's scores in the loss" },
   { name = "distillation_temperature", type = "number", above = 0,
-    default = 2,
-    what = "softens the scores (2); of use with distillation_weight" },
+    default = 2, what = "softens the scores (2)",
+    needs = { "distillation_weight" } },
 }
 
 -- what probabilities may be away from a sum of 1

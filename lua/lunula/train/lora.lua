@@ -25,12 +25,12 @@ local LEARNT, ALL = { "a", "b" }, { "a", "b", "base" }
 
 technique.options = {
   { name = "lora_rank", type = "integer", least = 1, default = 8,
-    what = "of what a matrix learns (8); of use with tune lora" },
+    what = "of what a matrix learns (8)", needs = { "tune", "lora" } },
   { name = "lora_alpha", type = "number", above = 0, default = 16,
-    what = "it counts alpha / rank (16); of use with tune lora" },
+    what = "it counts alpha / rank (16)", needs = { "tune", "lora" } },
   { name = "lora_modules", type = "strings", default = { "query", "value" },
     what = "of query, key, value, attention.output.dense, intermediate.dense,"
-      .. " output.dense (query,value); of use with tune lora" },
+      .. " output.dense (query,value)", needs = { "tune", "lora" } },
 }
 
 local function fail(message, ...)

@@ -4,6 +4,7 @@
 local check = require "lunula.check"
 local encoded = require "lunula.encoded"
 local evaluate = require "lunula.evaluate"
+local problem = require "lunula.problem"
 local sampler = require "lunula.sampler"
 local schedule = require "lunula.schedule"
 local techniques = require "lunula.train.techniques"
@@ -98,18 +99,12 @@ end
 
 -- {======== rows ========
 
-local function metric_of(problem, given)
-  local known = {}
-  for _, name in ipairs(problem.scores) do known[name] = name ~= "n" or nil end
-  return check.choice(given or problem.metric, "train: metric", known)
-end
-
-local function check_rows(problem, rows, validation)
-  problem.check_rows(rows, "train")
-  problem.check_learnable(rows, "train")
+local function check_rows(kind, rows, validation)
+  kind.check_rows(rows, "train")
+  kind.check_learnable(rows, "train")
   if validation then
-    problem.check_rows(validation, "train: validation")
-    problem.check_seen(validation, rows, "train: validation")
+    kind.check_rows(validation, "train: validation")
+    kind.check_seen(validation, rows, "train: validation")
   end
 end
 
@@ -134,17 +129,17 @@ end
 --   `factor` of the learning rate
 -- @raise when rows can't be learnt from
 function plan.make(model, rows, o)
-  local problem = model.problem
-  check_rows(problem, rows, o.validation)
-  local metric = metric_of(problem, o.metric)
-  local targets = problem.targets(rows, model.labels, "train")
+  local kind = model.problem
+  check_rows(kind, rows, o.validation)
+  local metric = problem.metric(kind, o.metric, "train")
+  local targets = kind.targets(rows, model.labels, "train")
   if o.max_length then model:set_max_length(o.max_length) end
   local tokens = encoded.new(model.tokenizer, rows, model.max_length, "train",
     { count_truncated = true })
   local groups = grouper(o, tokens.lengths)
   local steps = count_steps(o, groups)
-  local loss = problem.loss_options(targets, model.labels, o)
-  problem.begin(model.head, targets)
+  local loss = kind.loss_options(targets, model.labels, o)
+  kind.begin(model.head, targets)
   return {
     rows = rows, targets = targets, tokens = tokens,
     groups = groups, steps = steps,

@@ -6,7 +6,8 @@
 --   options   an array of what `train` and the command line take for it:
 --             { name =, what =, type = "number" | "integer" | "boolean" |
 --             "choice" | "strings", default =, choices =, and the bounds
---             least, most, above, below }
+--             least, most, above, below; needs = { name, value }: the option
+--             without which, or without which value, it means nothing }
 --   single_label(o)  optional: whether what is asked for is only for
 --             single_label_classification
 --   check_rows(run)  optional: raises when the rows have not what it needs
