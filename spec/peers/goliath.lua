@@ -58,6 +58,12 @@ local function options_of(set, candidate)
   return options
 end
 
+local function told(candidate, score, minutes)
+  print(("  %-24s validation %.4f  %5.1f min"):format(candidate.name, score,
+    minutes))
+  io.stdout:flush()
+end
+
 -- Trains a candidate, or takes up what an earlier run of this made of it.
 local function train(set, rows, candidate, dir)
   local folder = dir .. "/" .. candidate.name
@@ -77,10 +83,25 @@ local function train(set, rows, candidate, dir)
   for _, entry in ipairs(result.validations) do
     best = math.max(best, entry.scores[set.metric])
   end
-  print(("  %-24s validation %.4f  %5.1f min"):format(candidate.name, best,
-    result.train_seconds / 60))
-  io.stdout:flush()
+  told(candidate, best, result.train_seconds / 60)
   return model, best, result.train_seconds / 60
+end
+
+-- The mean of the weights of earlier candidates, which began alike (Wortsman et
+-- al. 2022, "Model soups", https://arxiv.org/abs/2203.05482).
+local function mix(set, rows, candidate, dir)
+  local model
+  for i, name in ipairs(candidate.soup) do
+    local other = lunula.classifier(dir .. "/" .. name)
+    model = model or other
+    local parameters = other:parameters()
+    for j, p in ipairs(model:parameters()) do
+      p.tensor:lerp_to(parameters[j].tensor, 1 / i)
+    end
+  end
+  local score = lunula.evaluate(model, rows.validation)[set.metric]
+  told(candidate, score, 0)
+  return model, score, 0
 end
 
 local function find(set, name)
@@ -93,11 +114,12 @@ end
 local function choose(set, rows, dir)
   local chosen, minutes = nil, {}
   for _, candidate in ipairs(set.candidates) do
-    local model, score, spent = train(set, rows, candidate, dir)
-    minutes[candidate.name] = spent
-    for _, teacher in ipairs(candidate.teachers or {}) do
-      spent = spent + minutes[teacher]
+    local make = candidate.soup and mix or train
+    local model, score, spent = make(set, rows, candidate, dir)
+    for _, earlier in ipairs(candidate.teachers or candidate.soup or {}) do
+      spent = spent + minutes[earlier]
     end
+    minutes[candidate.name] = spent
     if not chosen or score > chosen.score then
       chosen = { model = model, score = score, minutes = spent,
         name = candidate.name }

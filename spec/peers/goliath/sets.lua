@@ -2,7 +2,8 @@
 -- Candidates are flat options over those of their set and of all sets. `from`
 -- names an earlier training, SET/CANDIDATE, whose encoder a candidate begins
 -- with, in place of all-MiniLM-L6-v2's own; `teachers` the candidates of its
--- own set whose mean scores it learns beside the labels.
+-- own set whose mean scores it learns beside the labels; `soup` those whose
+-- weights it is the mean of.
 
 local bootstrap = require "lunula.metrics.bootstrap"
 local EMOTIONS = "goemotions/plain"
@@ -43,6 +44,7 @@ local sets = {
       { name = "emotions-first", from = EMOTIONS, options = { epochs = 3 } },
       { name = "r-drop", from = EMOTIONS,
         options = { epochs = 3, rdrop_alpha = 1 } },
+      { name = "soup", soup = { "emotions-first", "r-drop" } },
     },
   },
   {
@@ -52,6 +54,7 @@ local sets = {
       { name = "emotions-first", from = EMOTIONS, options = { epochs = 3 } },
       { name = "r-drop", from = EMOTIONS,
         options = { epochs = 3, rdrop_alpha = 1 } },
+      { name = "soup", soup = { "emotions-first", "r-drop" } },
     },
   },
   {
@@ -61,6 +64,7 @@ local sets = {
       { name = "emotions-first", from = EMOTIONS, options = { epochs = 2 } },
       { name = "r-drop", from = EMOTIONS,
         options = { epochs = 2, rdrop_alpha = 1 } },
+      { name = "soup", soup = { "emotions-first", "r-drop" } },
     },
   },
 }
