@@ -2,8 +2,9 @@
 -- beside plain fine-tuning of the same model on the same rows.
 -- usage: lua5.4 spec/peers/ablation.lua MODEL FILE RESULTS [NAME=VALUE ...]
 --   text, label  columns of FILE
---   learn 1500   rows to learn from, drawn once; as many as `judge` others
---   judge 2000   that are never learnt from tell the accuracy
+--   learn 400    rows to learn from, drawn once; as many as `judge` others
+--   judge 1500   that are never learnt from tell the accuracy; of the rest,
+--                where a technique wants texts without labels, 1,200
 --   seeds 3      each technique as often, seeds 1, 2, ...
 --   part 1/1     do but each second one, beginning with the first: 1/2; several
 --                programs can work on one table
@@ -15,7 +16,7 @@ local json = require "lunula.json"
 local settings = require "lunula.settings"
 
 local MODEL, FILE, RESULTS = arg[1], arg[2], arg[3]
-local given = { learn = 1500, judge = 2000, seeds = 3, part = "1/1" }
+local given = { learn = 400, judge = 1500, seeds = 3, part = "1/1" }
 for i = 4, #arg do
   local name, value = arg[i]:match "^(%w+)=(.*)$"
   given[name] = tonumber(value) or value
@@ -46,11 +47,15 @@ local TECHNIQUES = {
   { "focal_gamma 2", { focal_gamma = 2 } },
   { "adversarial fgm", { adversarial = "fgm" } },
   { "adversarial smart", { adversarial = "smart" } },
-  { "mixout 0.1", { mixout = 0.1 } },
+  { "mixout 0.7, no dropout", { mixout = 0.7, dropout = 0 } },
   { "mixup_alpha 0.4", { mixup_alpha = 0.4 } },
   { "word_dropout 0.1", { word_dropout = 0.1 } },
   { "word_swap 0.1", { word_swap = 0.1 } },
+  { "pretrain, 3 epochs of all texts, before", {}, pretrained = true },
+  { "self_train, one round", {}, self_trained = true },
 }
+
+local UNLABELLED = 1200
 
 -- {======== runs ========
 
@@ -60,7 +65,22 @@ local function draw()
   local parts = lunula.split(rows, { seed = 1, stratify = true,
     train = given.learn / #rows, test = given.judge / #rows,
     validation = 1 - (given.learn + given.judge) / #rows })
-  return parts.train, parts.test
+  local texts = {}
+  for i = 1, UNLABELLED do texts[i] = { text = parts.validation[i].text } end
+  return parts.train, parts.test, texts
+end
+
+-- the folder of an encoder that has read all texts but those to judge by
+local function pretrained(train, texts)
+  local folder = RESULTS .. ".pretrained"
+  if not require("lunula.core").io.stat(folder) then
+    local all = {}
+    for _, rows in ipairs { train, texts } do
+      for _, row in ipairs(rows) do all[#all + 1] = row.text end
+    end
+    lunula.pretrain(MODEL, all, { precision = "bf16", output = folder })
+  end
+  return folder
 end
 
 local function read_results()
@@ -79,29 +99,40 @@ local function write_result(run)
   file:close()
 end
 
-local function run_of(technique, seed, train, test)
+local function fit(technique, options, train, texts)
+  local of_model, of_training = settings.split(options)
+  if technique.self_trained then
+    local begun = os.time()
+    local model = lunula.self_train(MODEL, train, texts, { rounds = 1,
+      classifier = of_model, train = of_training })
+    return model, os.time() - begun
+  end
+  local start = technique.pretrained and pretrained(train, texts) or MODEL
+  local model = settings.model(start, train, options)
+  return model, lunula.train(model, train, of_training).train_seconds
+end
+
+local function run_of(technique, seed, train, test, texts)
   local options = { seed = seed }
   for _, part in ipairs { BASE, technique[2] } do
     for name, value in pairs(part) do options[name] = value end
   end
-  local _, of_training = settings.split(options)
-  local model = settings.model(MODEL, train, options)
-  local result = lunula.train(model, train, of_training)
+  local model, seconds = fit(technique, options, train, texts)
   local report = lunula.evaluate(model, test)
   return { name = technique[1], seed = seed, accuracy = report.accuracy,
-    ece = report.ece, loss = report.loss, seconds = result.train_seconds }
+    ece = report.ece, loss = report.loss, seconds = seconds }
 end
 
 local function run_all()
   local first, of = given.part:match "^(%d+)/(%d+)$"
-  local train, test = draw()
+  local train, test, texts = draw()
   local i = 0
   for seed = 1, given.seeds do
     for _, technique in ipairs(TECHNIQUES) do
       i = i + 1
       if i % of == first % of
         and not read_results()[technique[1] .. seed] then
-        write_result(run_of(technique, seed, train, test))
+        write_result(run_of(technique, seed, train, test, texts))
       end
     end
   end
