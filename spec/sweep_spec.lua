@@ -496,7 +496,8 @@ describe("A sweep", function()
 
   it("fails when all of its runs do, and may then be another", function()
     local folder = path "mended"
-    assert.matches("^sweep: all 2 runs failed; the first: train: weight_decay: ",
+    assert.matches("^sweep: all 2 runs failed; the first: train: "
+      .. "weight_decay: ",
       message_of(sweep, plan { weight_decay = { -1, -2 } },
         { output = folder, method = "grid" }))
     local result = sweep(plan { weight_decay = { 1, 2 } },

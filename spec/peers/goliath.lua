@@ -74,6 +74,7 @@ local function train(set, rows, candidate, dir)
   end
   local start = candidate.from and RUNS .. "/" .. candidate.from or MODEL
   options.new_head = candidate.from ~= nil
+    and candidate.from:match "^[^/]+" ~= set.name
   local model = settings.model(start, rows.train, options)
   local of_training = select(2, settings.split(options))
   of_training.validation, of_training.metric = rows.validation, set.metric
@@ -111,18 +112,32 @@ local function find(set, name)
   error(("%s: no candidate '%s'"):format(set.name, name), 0)
 end
 
+-- The minutes of a candidate and of those of its set that it is made of, each
+-- once.
+local function minutes_of(set, candidate, spent, seen)
+  seen = seen or {}
+  if seen[candidate.name] then return 0 end
+  seen[candidate.name] = true
+  local sum, names = spent[candidate.name], {}
+  for _, name in ipairs(candidate.teachers or candidate.soup or {}) do
+    names[#names + 1] = name
+  end
+  names[#names + 1] = (candidate.from or ""):match("^" .. set.name .. "/(.+)$")
+  for _, name in ipairs(names) do
+    sum = sum + minutes_of(set, find(set, name), spent, seen)
+  end
+  return sum
+end
+
 local function choose(set, rows, dir)
   local chosen, minutes = nil, {}
   for _, candidate in ipairs(set.candidates) do
     local make = candidate.soup and mix or train
     local model, score, spent = make(set, rows, candidate, dir)
-    for _, earlier in ipairs(candidate.teachers or candidate.soup or {}) do
-      spent = spent + minutes[earlier]
-    end
     minutes[candidate.name] = spent
     if not chosen or score > chosen.score then
-      chosen = { model = model, score = score, minutes = spent,
-        name = candidate.name }
+      chosen = { model = model, score = score, name = candidate.name,
+        minutes = minutes_of(set, candidate, minutes) }
     end
     collectgarbage()
   end

@@ -1,9 +1,9 @@
 --- What is tried on each set of `data.lua`, and what there is to beat.
 -- Candidates are flat options over those of their set and of all sets. `from`
--- names an earlier training, SET/CANDIDATE, whose encoder a candidate begins
--- with, in place of all-MiniLM-L6-v2's own; `teachers` the candidates of its
--- own set whose mean scores it learns beside the labels; `soup` those whose
--- weights it is the mean of.
+-- names an earlier training, SET/CANDIDATE, whose encoder (of the same set its
+-- head, too) a candidate begins with, in place of all-MiniLM-L6-v2's own;
+-- `teachers` the candidates of its own set whose mean scores it learns beside
+-- the labels; `soup` those whose weights it is the mean of.
 
 local bootstrap = require "lunula.metrics.bootstrap"
 local EMOTIONS = "goemotions/plain"
@@ -62,9 +62,9 @@ local sets = {
     rival = "the sentiment neuron, 91.8 %; GPT-1, 91.3 %",
     candidates = {
       { name = "emotions-first", from = EMOTIONS, options = { epochs = 2 } },
-      { name = "r-drop", from = EMOTIONS,
-        options = { epochs = 2, rdrop_alpha = 1 } },
-      { name = "soup", soup = { "emotions-first", "r-drop" } },
+      { name = "then-r-drop", from = "sst2_phrases/emotions-first",
+        options = { epochs = 1, learning_rate = 5e-5, rdrop_alpha = 1 } },
+      { name = "soup", soup = { "emotions-first", "then-r-drop" } },
     },
   },
 }
