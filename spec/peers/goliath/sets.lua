@@ -42,29 +42,25 @@ local sets = {
     candidates = {
       { name = "plain", options = { epochs = 3 } },
       { name = "emotions-first", from = EMOTIONS, options = { epochs = 3 } },
-      { name = "r-drop", from = EMOTIONS,
-        options = { epochs = 3, rdrop_alpha = 1 } },
-      { name = "soup", soup = { "emotions-first", "r-drop" } },
     },
   },
   {
     name = "sst2_sentences", metric = "accuracy",
     rival = "as high as it goes; a plain PyTorch run of this model: 88.7 %",
     candidates = {
-      { name = "emotions-first", from = EMOTIONS, options = { epochs = 3 } },
-      { name = "r-drop", from = EMOTIONS,
-        options = { epochs = 3, rdrop_alpha = 1 } },
-      { name = "soup", soup = { "emotions-first", "r-drop" } },
+      { name = "plain", options = { epochs = 3 } },
+      { name = "r-drop", options = { epochs = 3, rdrop_alpha = 1 } },
+      { name = "soup", soup = { "plain", "r-drop" } },
     },
   },
   {
     name = "sst2_phrases", metric = "accuracy",
     rival = "the sentiment neuron, 91.8 %; GPT-1, 91.3 %",
     candidates = {
+      { name = "plain", options = { epochs = 2 } },
       { name = "emotions-first", from = EMOTIONS, options = { epochs = 2 } },
-      { name = "then-r-drop", from = "sst2_phrases/emotions-first",
-        options = { epochs = 1, learning_rate = 5e-5, rdrop_alpha = 1 } },
-      { name = "soup", soup = { "emotions-first", "then-r-drop" } },
+      { name = "r-drop", options = { epochs = 2, rdrop_alpha = 1 } },
+      { name = "soup", soup = { "plain", "r-drop" } },
     },
   },
 }
