@@ -7,6 +7,7 @@
 local check = require "lunula.check"
 local checkpoint = require "lunula.checkpoint"
 local encoder = require "lunula.encoder"
+local folder = require "lunula.problem.folder"
 local hub = require "lunula.hub"
 local options = require "lunula.options"
 
@@ -15,9 +16,8 @@ local KNOWN = { layers = options.none, config = options.none,
 
 local LAYER = "^(.*encoder%.layer%.)(%d+)(%..*)$"
 
--- of a head, which an encoder of other sizes does not have
-local OF_HEAD = { "id2label", "label2id", "num_labels", "problem_type",
-  "classifier_dropout", "classifier_temperature", "_name_or_path", "dtype" }
+-- what else is said of a model that an encoder of other sizes is not
+local OF_MODEL = { "classifier_dropout", "_name_or_path", "dtype" }
 
 local function fail(message, ...)
   error("distil.student: " .. message:format(...), 0)
@@ -92,7 +92,9 @@ local function with_config(saved, changes, seed)
   check.table(changes, "distil.student: config")
   for name, value in pairs(saved.config) do config[name] = value end
   for name, value in pairs(changes) do config[name] = value end
-  for _, name in ipairs(OF_HEAD) do config[name] = nil end
+  for _, names in ipairs { folder.OF_HEAD, OF_MODEL } do
+    for _, name in ipairs(names) do config[name] = nil end
+  end
   config.architectures = { "BertModel" }
   local made = encoder.new(config, { seed = seed })
   for _, p in ipairs(made:parameters()) do tensors[p.name] = p.tensor end

@@ -90,8 +90,8 @@ function folder.labels(saved, kind, given)
   return list, more or {}
 end
 
--- of config.json, what is said of the head
-local OF_HEAD = { "id2label", "label2id", "num_labels", "problem_type",
+--- The names of what a config.json says of the head.
+folder.OF_HEAD = { "id2label", "label2id", "num_labels", "problem_type",
   "classifier_problem_type", "classifier_labels", "classifier_thresholds",
   "classifier_temperature" }
 
@@ -106,7 +106,7 @@ function folder.without_head(saved)
   local bare = copied(saved)
   bare.config, bare.tensors = copied(saved.config),
     copied(saved.tensors)
-  for _, name in ipairs(OF_HEAD) do bare.config[name] = nil end
+  for _, name in ipairs(folder.OF_HEAD) do bare.config[name] = nil end
   bare.tensors["classifier.weight"], bare.tensors["classifier.bias"] = nil, nil
   return bare
 end
