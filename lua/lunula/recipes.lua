@@ -29,6 +29,7 @@ local CONTENTS = {
   },
   {
     name = "small-data",
+    -- 400 of SST-2's sentences: 80.9 %, with 3 epochs at 1e-4 79.5 %
     summary = "A few hundred to a few thousand rows: more and gentler passes, "
       .. "and an end when they help no more.",
     options = {
@@ -38,7 +39,10 @@ local CONTENTS = {
   },
   {
     name = "few-shot",
-    summary = "Some ten rows of each label: many passes in small batches.",
+    -- 8 of each of SST-2's labels: 63.5 % with pooling "mean", as
+    -- lunula.few_shot; 56.5 % with the pooler
+    summary = "Some ten rows of each label: many passes in small batches, "
+      .. "with pooling mean; or see lunula.few_shot.",
     options = {
       epochs = 20, batch_size = 8, learning_rate = 5e-5, warmup_ratio = 0.1,
     },
