@@ -84,12 +84,29 @@ local function tickets_csv()
   return table.concat(lines, "\n") .. "\n"
 end
 
+local function posts_csv()
+  local lines = { "text,label" }
+  for i = 1, 40 do
+    lines[#lines + 1] = ('Thanks for all %d of them!,"%s"'):format(i,
+      i % 3 == 0 and "joy,surprise" or i % 3 == 1 and "joy" or "")
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+local function notes_txt()
+  local lines = {}
+  for i, row in ipairs(ROWS) do lines[i] = row[1] end
+  return table.concat(lines, "\n") .. "\n"
+end
+
 describe("the README", function()
   setup(function()
     hub.fetch "all-MiniLM-L6-v2"  -- outside the snippets, where it may be slow
     dir = output_of "mktemp -d":gsub("\n$", "")
     write(dir .. "/reviews.csv", reviews_csv())
     write(dir .. "/tickets.csv", tickets_csv())
+    write(dir .. "/posts.csv", posts_csv())
+    write(dir .. "/notes.txt", notes_txt())
     os.execute("mkdir " .. dir .. "/bin")
     write(dir .. "/bin/lunula",
       ("#!/bin/sh\nexec %s %s/src/bin/lunula \"$@\"\n")
