@@ -100,6 +100,17 @@ describe("Recipes", function()
     assert.is_nil(options.recipe)
   end)
 
+  it("leave out what is only for single labels where others are learnt",
+    function()
+      assert.are.equal(1, recipes.resolve("best", {}).rdrop_alpha)
+      for _, kind in ipairs { "regression", "ordinal",
+          "multi_label_classification" } do
+        assert.is_nil(recipes.resolve("best", {}, kind).rdrop_alpha)
+      end
+      assert.are.equal(1, recipes.resolve("best", {},
+        "single_label_classification").rdrop_alpha)
+    end)
+
   it("leave out what would exclude or need something", function()
     assert.is_number(recipes.best.batch_size)
     local options = recipes.resolve("best", { batch_tokens = 100 })

@@ -176,7 +176,8 @@ end
 -- @tparam table values of a command's arguments, with `recipe` or not
 function training.add_recipe(values)
   if not values.recipe then return end
-  local added, options = {}, recipes.resolve(values.recipe, values)
+  local added, options = {}, recipes.resolve(values.recipe, values,
+    values.problem_type)
   for _, name in ipairs(training.names()) do
     if values[name] == nil and options[name] ~= nil then
       values[name] = options[name]

@@ -219,7 +219,7 @@ local function options_of(run, choice)
   local given = merged(run.plan.fixed, choice)
   if given.recipe ~= nil then
     given.validation = run.job.validation  -- a recipe asks whether there is any
-    given = recipes.resolve(given.recipe, given)
+    given = recipes.resolve(given.recipe, given, given.problem_type)
     given.validation = nil
   end
   for name, value in pairs(run.how.defaults) do

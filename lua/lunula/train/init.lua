@@ -353,11 +353,11 @@ end
 --   { validation = parts.validation, epochs = 3, patience = 2 })
 local function train_classifier(_, model, rows, given)
   local o = options.check(given, train.options, "train")
-  if o.recipe then
-    o = options.check(recipes.resolve(o.recipe, given), train.options,
-      "train")
-  end
   check.classifier(model, "train")
+  if o.recipe then
+    o = options.check(recipes.resolve(o.recipe, given, model.problem.name),
+      train.options, "train")
+  end
   plan.check(o)
   return train.fit(train.start(model, o, plan.make(model, rows, o)))
 end
