@@ -5,6 +5,7 @@
 -- @module lunula.check
 
 local core = require "lunula.core"
+local sorted = require("lunula.options").names
 
 local check = {}
 
@@ -146,10 +147,7 @@ end
 -- @treturn string value
 function check.choice(value, what, names)
   if value ~= nil and names[value] ~= nil then return value end
-  local known = {}
-  for name in pairs(names) do known[#known + 1] = name end
-  table.sort(known)
-  refuse(what, "one of " .. table.concat(known, ", "), value)
+  refuse(what, "one of " .. table.concat(sorted(names), ", "), value)
 end
 
 --- A tensor.

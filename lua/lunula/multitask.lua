@@ -31,20 +31,13 @@ local function fail(message, ...)
   error(message:format(...), 0)
 end
 
-local function sorted_names(t)
-  local names = {}
-  for name in pairs(t) do names[#names + 1] = name end
-  table.sort(names)
-  return names
-end
-
 -- {======== making ========
 
 -- parts of the encoder, whose parameters a head's would pass for
 local TAKEN = { bert = true, embeddings = true, encoder = true, pooler = true }
 
 local function check_tasks(tasks)
-  local names = sorted_names(check.table(tasks, "multitask.new: tasks"))
+  local names = options.names(check.table(tasks, "multitask.new: tasks"))
   for _, name in ipairs(names) do
     if type(name) ~= "string" or not name:find "^[%w_-]+$" then
       fail("multitask.new: task '%s': a name is of letters, digits, _ and -",
@@ -299,7 +292,7 @@ local function common_scores(tasks, names)
 end
 
 local function mean_of(tasks)
-  local mean, names = { n = 0 }, sorted_names(tasks)
+  local mean, names = { n = 0 }, options.names(tasks)
   local common = common_scores(tasks, names)
   for _, score in ipairs(common) do mean[score] = 0 end
   for _, name in ipairs(names) do

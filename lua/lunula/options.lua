@@ -5,11 +5,15 @@
 
 local options = {}
 
-local function sorted_names(known)
+--- The names that a table has, sorted.
+-- @tparam table named values by name
+-- @treturn {string,...}
+-- @usage options.names { b = 1, a = 2 }  --> a, b
+function options.names(named)
   local names = {}
-  for name in pairs(known) do names[#names + 1] = name end
+  for name in pairs(named) do names[#names + 1] = name end
   table.sort(names)
-  return table.concat(names, ", ")
+  return names
 end
 
 --- The options given, over their defaults.
@@ -31,7 +35,8 @@ function options.check(given, known, what)
   for name, value in pairs(given or {}) do
     if known[name] == nil then
       error(("%s: unknown option '%s'; known: %s")
-        :format(what, tostring(name), sorted_names(known)), 0)
+        :format(what, tostring(name),
+          table.concat(options.names(known), ", ")), 0)
     end
     checked[name] = value
   end

@@ -12,6 +12,7 @@
 
 local check = require "lunula.check"
 local json = require "lunula.json"
+local sorted = require("lunula.options").names
 
 local recipes = {}
 
@@ -99,18 +100,11 @@ local function literal(value)
   return "{ " .. table.concat(items, ", ") .. " }"
 end
 
-local function sorted_names(options)
-  local names = {}
-  for name in pairs(options) do names[#names + 1] = name end
-  table.sort(names)
-  return names
-end
-
 -- Lua source of a table: its options in the order of the alphabet.
 local function source(options)
   local lines = { "{" }
   lines[2] = options.summary and "  -- " .. options.summary
-  for _, name in ipairs(sorted_names(options)) do
+  for _, name in ipairs(sorted(options)) do
     local key = name:find(NAMES_OF_LUA) and name or ("[%q]"):format(name)
     lines[#lines + 1] = ("  %s = %s,"):format(key, literal(options[name]))
   end

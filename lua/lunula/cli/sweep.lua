@@ -9,6 +9,7 @@ local layout = require "lunula.metrics.layout"
 local output = require "lunula.cli.output"
 local progress = require "lunula.progress"
 local shell = require "lunula.shell"
+local sorted = require("lunula.options").names
 local system = require("lunula.core").system
 local training = require "lunula.cli.training"
 local values_of_json = require "lunula.json"
@@ -74,20 +75,13 @@ local function shown(value)
     or tostring(value)
 end
 
-local function sorted_names(options)
-  local names = {}
-  for name in pairs(options) do names[#names + 1] = name end
-  table.sort(names)
-  return names
-end
-
 -- the options that any run was told
 local function varied(runs)
   local all = {}
   for _, record in ipairs(runs) do
     for name in pairs(record.choice) do all[name] = true end
   end
-  return sorted_names(all)
+  return sorted(all)
 end
 
 local function ranked(lunula, runs)
@@ -159,7 +153,7 @@ end
 
 local function run_line(record, info)
   local words = { ("run %d/%d"):format(record.number, info.total) }
-  for _, name in ipairs(sorted_names(record.choice)) do
+  for _, name in ipairs(sorted(record.choice)) do
     words[#words + 1] = name .. " " .. shown(record.choice[name])
   end
   words[#words + 1] = record.error and "failed: " .. record.error

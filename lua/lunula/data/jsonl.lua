@@ -3,6 +3,7 @@
 
 local cjson = require "cjson"
 local columns = require "lunula.data.columns"
+local sorted = require("lunula.options").names
 
 local jsonl = {}
 
@@ -79,13 +80,6 @@ function jsonl.row(object, chosen, input, several)
   return row
 end
 
-local function sorted_keys(object)
-  local keys = {}
-  for key in pairs(object) do keys[#keys + 1] = key end
-  table.sort(keys)
-  return keys
-end
-
 --- An iterator over the rows of a file. Blank lines hold none.
 -- @tparam Lines input
 -- @tparam table options of `data.rows`
@@ -98,7 +92,7 @@ function jsonl.rows(input, options)
     if not line then return nil end
     local object = jsonl.object(input, line)
     chosen = chosen
-      or columns.find(sorted_keys(object), options, input, input.number)
+      or columns.find(sorted(object), options, input, input.number)
     local row = jsonl.row(object, chosen, input,
       options.label_separator ~= nil)
     return columns.checked(row, options, input, input.number)

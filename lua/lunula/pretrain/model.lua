@@ -8,7 +8,9 @@
 local check = require "lunula.check"
 local checkpoint = require "lunula.checkpoint"
 local encoder = require "lunula.encoder"
+local folder = require "lunula.problem.folder"
 local nn = require "lunula.nn"
+local options = require "lunula.options"
 local tensor = require "lunula.tensor"
 local tokenizer = require "lunula.tokenizer"
 
@@ -17,10 +19,6 @@ Model.__index = Model
 
 local HEAD = "cls.predictions."
 local WORDS = "embeddings.word_embeddings.weight"
-
--- of a classifier that a folder may hold
-local OF_CLASSIFIER = { "id2label", "label2id", "num_labels", "problem_type",
-  "classifier_temperature" }
 
 local ACTIVATIONS = {
   gelu = function(x) return x:gelu() end,
@@ -144,15 +142,13 @@ end
 --- The parameters, with the names of transformers' BertForMaskedLM.
 -- @treturn {table,...} `{ name = string, tensor = tensor }`
 function Model:parameters()
-  local list, names = {}, {}
+  local list = {}
   for _, p in ipairs(self.encoder:parameters()) do
     if self.has_pooler or not p.name:find "^pooler%." then
       list[#list + 1] = { name = "bert." .. p.name, tensor = p.tensor }
     end
   end
-  for name in pairs(self.head) do names[#names + 1] = name end
-  table.sort(names)
-  for _, name in ipairs(names) do
+  for _, name in ipairs(options.names(self.head)) do
     list[#list + 1] = { name = HEAD .. name, tensor = self.head[name] }
   end
   return list
@@ -169,7 +165,7 @@ end
 local function saved_config(self)
   local config = {}
   for name, value in pairs(self.config) do config[name] = value end
-  for _, name in ipairs(OF_CLASSIFIER) do config[name] = nil end
+  for _, name in ipairs(folder.OF_HEAD) do config[name] = nil end
   config._name_or_path, config.dtype = nil, nil
   config.architectures = { "BertForMaskedLM" }
   config.torch_dtype = "float32"
