@@ -164,23 +164,22 @@ local function epoch(run)
   end_epoch(run)
 end
 
--- Returns whether there is nothing left to be done.
+-- Returns what a run left that had ended: then there is nothing to be done.
 local function resume(run)
-  if not run.options.checkpoint then return false end
+  if not run.options.checkpoint then return nil end
   run.identity = state.identity(run)
   if run.options.resume then return state.load(run) end
   state.clear(run)
-  return false
 end
 
--- The weights that a run which had ended left.
-local function take_up(run)
+local function take_up(run, left)
   memory.free(run)
-  state.load_model(run)
+  state.load_model(run, left)
 end
 
 local function fit(run)
-  if resume(run) then return take_up(run) end
+  local left = resume(run)
+  if left then return take_up(run, left) end
   while not is_over(run) do epoch(run) end
   descent.check_interrupt()
   memory.free(run)

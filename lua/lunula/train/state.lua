@@ -315,9 +315,9 @@ local function load_outcome(run, tensors)
 end
 
 --- Takes over the weights that a run which had ended left.
--- @tparam table run
-function state.load_model(run)
-  local _, tensors = read(run)
+-- @tparam table run that `load` has seen
+-- @tparam table tensors as from `load`
+function state.load_model(run, tensors)
   of_file(run, load_outcome, run, tensors)
 end
 
@@ -329,20 +329,20 @@ end
 
 --- Goes on from where an earlier run stopped, if one did.
 -- @tparam table run made, before its first step
--- @treturn bool whether that run had ended
+-- @treturn ?table the tensors of a run that had ended, for `load_model`; nil
+--   where there is something left to be done
 -- @raise when it was one of other options, data or start weights
 function state.load(run)
   local place, tensors = read(run)
-  if not place then return false end
+  if not place then return nil end
   check_identity(place.identity, run)
   put(place.run, run, PLACE)
   put(place.best, run.best, BEST)
   run.model.thresholds = place.thresholds
   run.model.encoder.forwards = place.forwards
   run.model.dropout.position = place.position
-  if place.ended then return true end
+  if place.ended then return tensors end
   of_file(run, load_tensors, run, tensors)
-  return false
 end
 
 -- }========
