@@ -218,6 +218,13 @@ end
 
 Report.__tostring = metrics.format
 
+--- Intervals of confidence: see `lunula.metrics.bootstrap`.
+metrics.bootstrap = require "lunula.metrics.bootstrap"
+
+--- McNemar's exact test of two systems: see `lunula.metrics.mcnemar`.
+-- @function metrics.mcnemar
+metrics.mcnemar = require "lunula.metrics.mcnemar"
+
 --- Of rows with several labels each: see `lunula.metrics.multi_label`.
 metrics.multi_label = require "lunula.metrics.multi_label"
 
