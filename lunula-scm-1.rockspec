@@ -216,6 +216,7 @@ build = {
     ["lunula.metrics.mcnemar"] = "lua/lunula/metrics/mcnemar.lua",
     ["lunula.metrics.multi_label"] = "lua/lunula/metrics/multi_label.lua",
     ["lunula.metrics.ordinal"] = "lua/lunula/metrics/ordinal.lua",
+    ["lunula.metrics.ranking"] = "lua/lunula/metrics/ranking.lua",
     ["lunula.metrics.regression"] = "lua/lunula/metrics/regression.lua",
     ["lunula.metrics.selective"] = "lua/lunula/metrics/selective.lua",
     ["lunula.multitask"] = "lua/lunula/multitask.lua",
