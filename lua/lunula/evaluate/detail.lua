@@ -161,7 +161,8 @@ local function add_reliability(report, judged, verdicts)
   local confidence, correct = confidence_of(judged, verdicts)
   local found = calibration.error(confidence, correct, { bins = BINS })
   report.reliability = filled(found.bins)
-  report.ece, report.brier = found.ece, brier_of(judged)
+  report.ece = report.ece or found.ece
+  report.brier = report.brier or brier_of(judged)
 end
 
 --- Adds to a report what was asked for.
