@@ -179,6 +179,7 @@ build = {
     ["lunula.cli.tokenize"] = "lua/lunula/cli/tokenize.lua",
     ["lunula.cli.train"] = "lua/lunula/cli/train.lua",
     ["lunula.cli.training"] = "lua/lunula/cli/training.lua",
+    ["lunula.curve"] = "lua/lunula/curve.lua",
     ["lunula.data"] = "lua/lunula/data/init.lua",
     ["lunula.data.columns"] = "lua/lunula/data/columns.lua",
     ["lunula.data.csv"] = "lua/lunula/data/csv.lua",
