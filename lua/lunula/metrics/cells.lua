@@ -224,42 +224,64 @@ end
 
 -- {======== numbers ========
 
-local function mean_of(values, n)
-  return function(counts)
-    local sum = 0
-    for i, value in ipairs(values) do sum = sum + counts[i] * value end
-    return sum / n
-  end
+local LEAST = 1e-12  -- of a sum of squares: a smaller spread is rounding
+
+local function mean(values)
+  local sum = 0
+  for _, value in ipairs(values) do sum = sum + value end
+  return sum / #values
 end
 
--- the weighted sums of both, their squares and products, around the means
-local function spreads_of(gold, predicted, counts, n)
-  local a, b = mean_of(gold, n)(counts), mean_of(predicted, n)(counts)
-  local aa, bb, ab = 0, 0, 0
-  for i, count in ipairs(counts) do
-    if count > 0 then
-      local x, y = gold[i] - a, predicted[i] - b
-      aa, bb, ab = aa + count * x * x, bb + count * y * y, ab + count * x * y
+-- What is summed of each row: both numbers less their means (so that their
+-- squares are no larger than they must be), and the error.
+local function terms_of(gold, predicted)
+  local a, b, off = {}, {}, {}
+  local mean_a, mean_b = mean(gold), mean(predicted)
+  for i, value in ipairs(gold) do
+    a[i], b[i] = value - mean_a, predicted[i] - mean_b
+    off[i] = predicted[i] - value
+  end
+  return a, b, off
+end
+
+-- the spread around the mean of n numbers, by their sum and that of squares
+local function spread(sum, squares, n)
+  local around = squares - sum * sum / n
+  return around > LEAST * squares and around or 0
+end
+
+-- Sums over the rows of a resample, in one pass, which all scores share.
+local function moments_of(gold, predicted)
+  local a, b, off = terms_of(gold, predicted)
+  local n, seen, found = #gold, nil, nil
+  local function sums(counts)
+    local sa, sb, aa, bb, ab, squares, absolutes = 0, 0, 0, 0, 0, 0, 0
+    for i, count in ipairs(counts) do
+      if count > 0 then
+        local x, y, e = a[i], b[i], off[i]
+        sa, sb = sa + count * x, sb + count * y
+        aa, bb, ab = aa + count * x * x, bb + count * y * y, ab + count * x * y
+        squares = squares + count * e * e
+        absolutes = absolutes + count * math.abs(e)
+      end
     end
+    return { aa = spread(sa, aa, n), bb = spread(sb, bb, n),
+      ab = ab - sa * sb / n, squares = squares, absolutes = absolutes }
   end
-  return aa, bb, ab
+  return function(counts)
+    if counts ~= seen then seen, found = counts, sums(counts) end
+    return found
+  end
 end
 
-local function pearson_of(gold, predicted, n)
-  return function(counts)
-    local aa, bb, ab = spreads_of(gold, predicted, counts, n)
-    return ratio(ab, math.sqrt(aa) * math.sqrt(bb))
-  end
+local function r2_of(found)
+  if found.aa == 0 then return found.squares == 0 and 1 or 0 end
+  return 1 - found.squares / found.aa
 end
 
-local function r2_of(gold, squares, n)
-  local mean_square = mean_of(squares, n)
-  return function(counts)
-    local spread = spreads_of(gold, gold, counts, n)
-    local sum = mean_square(counts) * n
-    if spread == 0 then return sum == 0 and 1 or 0 end
-    return 1 - sum / spread
-  end
+local function pearson_of(found)
+  return found.aa > 0 and found.bb > 0
+    and found.ab / (math.sqrt(found.aa) * math.sqrt(found.bb)) or 0
 end
 
 --- Of numbers.
@@ -269,14 +291,13 @@ end
 -- @treturn int how many
 -- @treturn table `mse`, `mae`, `pearson` and `r2`
 function cells.of_numbers(predicted, gold)
-  local of_row, squares, absolutes, n = {}, {}, {}, #gold
-  for i, value in ipairs(gold) do
-    local off = predicted[i] - value
-    of_row[i], squares[i], absolutes[i] = i, off * off, math.abs(off)
-  end
+  local of_row, n, moments = {}, #gold, moments_of(gold, predicted)
+  for i = 1, n do of_row[i] = i end
   return of_row, n, {
-    mse = mean_of(squares, n), mae = mean_of(absolutes, n),
-    pearson = pearson_of(gold, predicted, n), r2 = r2_of(gold, squares, n),
+    mse = function(counts) return moments(counts).squares / n end,
+    mae = function(counts) return moments(counts).absolutes / n end,
+    pearson = function(counts) return pearson_of(moments(counts)) end,
+    r2 = function(counts) return r2_of(moments(counts)) end,
   }
 end
 
