@@ -5,6 +5,7 @@ local evaluate = require "lunula.evaluate"
 local metrics = require "lunula.metrics"
 local project = require "spec.support.project"
 local proportion = require "lunula.metrics.proportion"
+local quantize = require "lunula.quantize"
 local run = require "spec.support.run"
 local tiny = require "spec.support.tiny"
 
@@ -173,6 +174,19 @@ describe("evaluate, of one label a text,", function()
       assert.are.same({ text = word.text, weight = word.score },
         found.words[i])
     end
+  end)
+
+  it("judges a quantized model, but does not explain it", function()
+    local small = folder.path "small"
+    quantize(model, small)
+    local made = classifier(small)
+    local report = evaluate(made, rows, { worst = 2, intervals = true })
+    assert.is_near(evaluate(model, rows).accuracy, report.accuracy, 0.05)
+    assert.are.equal(2, #report.worst)
+    local ok, why = pcall(evaluate, made, rows, { worst = 2, explain = true })
+    assert.is_false(ok)
+    assert.matches("a quantized model can't be trained, explained or saved",
+      why, 1, true)
   end)
 
   it("refuses what it can't find", function()
