@@ -154,7 +154,15 @@ local function agreement(gold, predicted)
     end
     made.same = made.same and flag == predicted[i]
   end
+  made.n_right, made.n_any = #made.right, #made.any
   return made
+end
+
+local function add(sums, places, count)
+  for j = 1, #places do
+    local i = places[j]
+    sums[i] = sums[i] + count
+  end
 end
 
 local function macro_f1_of_flags(kinds, k)
@@ -162,8 +170,10 @@ local function macro_f1_of_flags(kinds, k)
     local right, both = zeros(k), zeros(k)
     for cell, kind in ipairs(kinds) do
       local count = counts[cell]
-      for _, i in ipairs(kind.right) do right[i] = right[i] + count end
-      for _, i in ipairs(kind.any) do both[i] = both[i] + count end
+      if count > 0 then
+        add(right, kind.right, count)
+        add(both, kind.any, count)
+      end
     end
     return f1_of_sums(right, both)
   end
@@ -173,8 +183,8 @@ local function micro_f1_of_flags(kinds)
   return function(counts)
     local right, both = 0, 0
     for cell, kind in ipairs(kinds) do
-      right = right + counts[cell] * #kind.right
-      both = both + counts[cell] * #kind.any
+      right = right + counts[cell] * kind.n_right
+      both = both + counts[cell] * kind.n_any
     end
     return ratio(2 * right, both)
   end
@@ -184,7 +194,7 @@ local function samples_f1_of_flags(kinds, n)
   return function(counts)
     local sum = 0
     for cell, kind in ipairs(kinds) do
-      sum = sum + counts[cell] * ratio(2 * #kind.right, #kind.any)
+      sum = sum + counts[cell] * ratio(2 * kind.n_right, kind.n_any)
     end
     return sum / n
   end
