@@ -1,7 +1,7 @@
 --- Answers of another system beside the rows that they are about: by the text,
 -- never by the position. Texts are the same when their bytes are; where no
--- answer has the bytes of a row, when they are the same but for space and
--- quotes, which files write in ways of their own.
+-- answer has the bytes of a row, when they are the same but for space, quotes,
+-- dashes and full stops, which files write in ways of their own.
 -- @module lunula.compare.align
 
 local labels = require "lunula.labels"
@@ -10,19 +10,23 @@ local align = {}
 
 local VALUES = 10  -- named of answers that are no label
 
--- of several bytes in UTF-8: quotes, and the space that breaks no line
-local MARKS = { "“", "”", "„", "‘", "’", "‚", "«", "»", "\194\160" }
+-- The same of several bytes in UTF-8, each kind by its first byte: the control
+-- characters that are what is left of such marks of Windows, the space that
+-- breaks no line, and the quotes of the French; dashes, other quotes, ellipsis.
+local MARKS = { "\194[\128-\160\171\187]",
+  "\226\128[\144-\149\152-\159\166\175\185\186]" }
 
 local function fail(message, ...)
   error(message:format(...), 0)
 end
 
---- What two texts have in common that differ in space and quotes alone.
+--- What two texts have in common that differ in space, quotes, dashes and full
+-- stops alone.
 -- @string text
 -- @treturn string
 -- @usage align.plain ' "So  good" ' == align.plain "So good"
 function align.plain(text)
-  text = text:gsub("[%s\"'`]+", "")
+  text = text:gsub("[%s\"'`.-]+", "")
   if text:find "[\194\226]" then
     for _, mark in ipairs(MARKS) do text = text:gsub(mark, "") end
   end

@@ -111,7 +111,7 @@ function judge.run(gold, a, b, labels, seed)
     n = #gold, a = side_a, b = side_b, both = n.both, neither = n.neither,
     difference = bootstrap.difference(right_a, right_b, { seed = seed }),
     mcnemar = { only_a = n.only_a, only_b = n.only_b,
-      p = mcnemar.exact(n.only_a, n.only_b) },
+      p = mcnemar(n.only_a, n.only_b) },
     per_label = labels_of(class_a, class_b, labels),
   }, right_a, right_b
 end

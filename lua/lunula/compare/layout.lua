@@ -56,25 +56,29 @@ end
 -- {======== parts ========
 
 local function accuracies(found)
-  local rows = { { "", "", "accuracy", "95 % interval", "macro F1",
-    "answered", "right of these" } }
+  local rows = { { "", "", "accuracy", "95 % interval", "macro F1" } }
   for _, name in ipairs { "a", "b" } do
     local side = found[name]
     rows[#rows + 1] = { name:upper(), clipped(side.name, NAME),
-      fraction(side.accuracy), interval(side), fraction(side.macro_f1),
-      whole(side.answered), fraction(side.answered_accuracy) }
+      fraction(side.accuracy), interval(side), fraction(side.macro_f1) }
   end
   return tables.aligned(rows, 2)
 end
 
-local function wrong_for_another_reason(found)
+-- What is counted as wrong since it is no label.
+local function without_label(found)
   local lines = {}
   for _, name in ipairs { "a", "b" } do
-    local side = found[name]
-    if side.abstained + side.unparsed > 0 then
-      lines[#lines + 1] = ("%s abstained from %s and said no label of %s: "
-        .. "all counted as wrong\n"):format(name:upper(),
-        counted(side.abstained, "text"), counted(side.unparsed, "text"))
+    local side, upper = found[name], name:upper()
+    if side.abstained > 0 then
+      lines[#lines + 1] = ("%s abstained from %s: counted as wrong; of the "
+        .. "%d others %s are right\n"):format(upper,
+        counted(side.abstained, "text"), side.answered,
+        fraction(side.answered_accuracy))
+    end
+    if side.unparsed > 0 then
+      lines[#lines + 1] = ("%s gave %s that are no label: counted as wrong\n")
+        :format(upper, counted(side.unparsed, "answer"))
     end
   end
   return table.concat(lines)
@@ -83,8 +87,9 @@ end
 local function tests(found)
   local n = found.mcnemar
   return ("A less B: %+.3f, 95 %% interval %+.3f to %+.3f (paired "
-    .. "bootstrap); McNemar, exact: %s\n\n"):format(found.difference.mean,
-    found.difference.low, found.difference.high, p_value(n.p))
+    .. "bootstrap)\nMcNemar's exact test: %s\n\n"):format(
+    found.difference.mean, found.difference.low, found.difference.high,
+    p_value(n.p))
     .. tables.aligned({ { "", "B right", "B wrong" },
       { "A right", whole(found.both), whole(n.only_a) },
       { "A wrong", whole(n.only_b), whole(found.neither) } }, 1)
@@ -153,7 +158,8 @@ local function left_out(found)
   local text = #parts > 0
     and "left out: " .. table.concat(parts, "; ") .. "\n" or ""
   if found.matched_loosely > 0 then
-    text = text .. ("%s found by text but for space and quotes\n"):format(
+    text = text .. ("%s found by text, but for its space, quotes, "
+      .. "dashes and full stops\n"):format(
       counted(found.matched_loosely, "answer"))
   end
   return text
@@ -167,7 +173,7 @@ end
 function layout.text(found)
   return ("%s%s\n\n"):format(counted(found.n, "text"),
       found.file and " of " .. found.file or "")
-    .. accuracies(found) .. wrong_for_another_reason(found) .. "\n"
+    .. accuracies(found) .. without_label(found) .. "\n"
     .. tests(found) .. "\n" .. costs(found) .. "\n" .. per_label(found)
     .. wins(found, "a", "b") .. wins(found, "b", "a") .. left_out(found)
 end

@@ -71,7 +71,7 @@ end
 --   numbers from 1
 -- @string[opt] given.texts another file, whose row of each number has the text
 --   of that row of answers; with a `text`, those of both must be the same but
---   for space and quotes
+--   for space, quotes, dashes and full stops
 -- @tparam[opt] string|int given.texts_text column of the text there
 -- @string[opt] given.format as for `data.read`
 -- @treturn table `name`, `rows` (`{text=, text_pair=, said=, file=, line=}`)
