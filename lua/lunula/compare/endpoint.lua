@@ -121,25 +121,28 @@ local function name_of(prompt, o)
   return hash or fail("compare: sha256sum is not installed")
 end
 
--- The rows that have no answer yet, each text once.
+-- The rows that have no answer yet, each text once, and how many texts have.
 local function open_questions(rows, store)
-  local list, seen = {}, {}
+  local list, seen, answered = {}, {}, 0
   for _, row in ipairs(rows) do
     local key = row.text .. "\0" .. (row.text_pair or "")
-    if not seen[key] and not store:find(row) then
+    if not seen[key] and store:find(row) then
+      answered = answered + 1
+    elseif not seen[key] then
       list[#list + 1] = { row = row, tries = 0 }
     end
     seen[key] = true
   end
-  return list
+  return list, answered
 end
 
 -- }========
 
 -- {======== asking ========
 
-local Asking = {}
-Asking.__index = Asking
+-- A run: `list` of questions, of which those after `at` have not been asked
+-- yet, `again` those to be asked again when they are due, `under_way` those in
+-- the slots that are not `idle`; none before the moment `not_before`.
 
 -- the next question that is due
 local function take(self)
@@ -173,7 +176,7 @@ local function keep(self, question, answer)
   self.store:add(answer)
   self.answered = self.answered + 1
   if self.o.on_progress then
-    self.o.on_progress({ done = self.answered, total = self.total,
+    self.o.on_progress({ done = self.answered, total = #self.list,
       texts = self.answered, seconds = now() - self.begun })
   end
 end
@@ -219,12 +222,13 @@ local function ask_all(self)
 end
 
 local function new_asking(rows, prompt, store, o)
-  local list, idle = open_questions(rows, store), {}
+  local list, answered = open_questions(rows, store)
+  local idle = {}
   for slot = 1, o.concurrency do idle[slot] = slot end
-  return setmetatable({ list = list, at = 0, again = {}, idle = idle,
-    under_way = {}, not_before = 0, answered = 0, total = #list,
-    begun = now(), rng = core.rng(math.floor(1e3 * now())), prompt = prompt,
-    store = store, parser = parse.new(o.labels), o = o }, Asking)
+  return { list = list, at = 0, again = {}, idle = idle, under_way = {},
+    not_before = 0, before = answered, answered = 0, begun = now(),
+    rng = core.rng(math.floor(1e3 * now())), prompt = prompt, store = store,
+    parser = parse.new(o.labels), o = o }
 end
 
 local function run(self)
@@ -234,7 +238,8 @@ local function run(self)
   self.pool:close()
   if ok then return end
   local kept = ("%d of %d answers are in %s: the same again goes on from there")
-    :format(self.answered, self.total, self.o.answers)
+    :format(self.before + self.answered, self.before + #self.list,
+      self.o.answers)
   if tostring(why):find "^interrupted" then fail("interrupted; %s", kept) end
   fail("%s: %s; %s", self.o.url, tostring(why), kept)
 end

@@ -29,7 +29,7 @@ echo "$dir"
 ask() {
   curl=
   trap 'kill "$curl" 2>/dev/null; exit' TERM
-  ulimit -f 8192
+  ulimit -f 8192  # blocks of 512 bytes: MOST_BYTES
   @CURL@ --data-binary "@$dir/$1.request" --dump-header "$dir/$1.head" \
     --output "$dir/$1.body" >"$dir/$1.time" 2>"$dir/$1.err" @CONFIG@
   curl=$!
@@ -63,9 +63,9 @@ local function command(o)
   return shell.line {
     "curl", "--silent", "--show-error", "--globoff", "--proto", "=http,https",
     "--connect-timeout", "10", "--max-time", ("%d"):format(o.timeout),
-    "--max-filesize", ("%d"):format(MOST_BYTES),
+    "--max-filesize", ("%d"):format(MOST_BYTES), "--suppress-connect-headers",
     "--header", "Content-Type: application/json",
-    "--write-out", "%{http_code} %{time_total}", "--url", o.url,
+    "--write-out", "%{time_total}", "--url", o.url,
   }
 end
 
@@ -125,7 +125,7 @@ end
 local function body_of(self, slot)
   local path = path_of(self, slot, "body")
   local _, size = core.io.stat(path)
-  if (size or 0) > MOST_BYTES then return nil end
+  if (size or 0) >= MOST_BYTES then return nil end
   return read(path)
 end
 
@@ -135,12 +135,11 @@ end
 --   was none; `headers`, in lower case; `body`, nil when it is too large;
 --   `seconds`; `message`, what curl complained of
 function Pool:reply(slot)
-  local status, seconds = read(path_of(self, slot, "time"))
-    :match "^(%d+) ([%d.]+)"
+  local headers, status = http.headers(read(path_of(self, slot, "head")))
   return {
     code = tonumber(read(path_of(self, slot, "exit"))) or 1,
-    status = tonumber(status) or 0, seconds = tonumber(seconds) or 0,
-    headers = http.headers(read(path_of(self, slot, "head"))),
+    status = status or 0, headers = headers,
+    seconds = tonumber(read(path_of(self, slot, "time"))) or 0,
     body = body_of(self, slot),
     message = shell.last_line(read(path_of(self, slot, "err"))),
   }

@@ -89,7 +89,9 @@ end
 -- @treturn ?bool whether it may be better the next time
 -- @treturn ?number seconds that the server wants to be left alone
 function reply.read(got, key)
-  if got.status == 0 or got.code ~= 0 and got.status == 200 then
+  if got.body == nil then
+    return nil, "a reply of more than 4 MiB", false
+  elseif got.status == 0 or got.code ~= 0 and got.status == 200 then
     return nil, reply.masked(got.message, key), FLEETING[got.code]
       or got.status == 200
   elseif got.status == 200 then
