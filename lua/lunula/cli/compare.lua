@@ -3,6 +3,7 @@
 
 local arguments = require "lunula.cli.arguments"
 local core = require "lunula.core"
+local fetch = require "lunula.cli.fetch"
 local json = require "lunula.cli.json"
 local model = require "lunula.cli.model"
 local output = require "lunula.cli.output"
@@ -154,11 +155,10 @@ local function load_other(values)
 end
 
 -- What a model takes in a process of its own.
-local function memory_of(folder, values, texts)
-  return require "lunula.bench.process".measure({
-    model = require "lunula.cli.fetch".model(folder), texts = texts,
-    precision = values.precision, threads = values.threads, seconds = 0.1,
-    peak_seconds = 0.01 }).peak_rss_mib
+local function memory_of(folder, classifier, texts, threads)
+  return require "lunula.bench.process".measure({ model = fetch.model(folder),
+    texts = texts, precision = classifier.precision, threads = threads,
+    seconds = 0.1, peak_seconds = 0.01 }).peak_rss_mib
 end
 
 local function ask(values, list, classifier, bar)
@@ -219,8 +219,10 @@ local function compare_with(classifier, list, values)
   })
   if is_model then
     local texts = texts_of(list)
-    found.a.memory_mib = memory_of(values.model, values, texts)
-    found.b.memory_mib = memory_of(values.against, values, texts)
+    found.a.memory_mib = memory_of(values.model, classifier, texts,
+      values.threads)
+    found.b.memory_mib = memory_of(values.against, theirs, texts,
+      values.threads)
   end
   return found
 end
