@@ -382,6 +382,13 @@ describe("A comparison", function()
     assert.is_true(found.b.tokens_per_second > 0)
   end)
 
+  it("is refused of a model that does not know the labels", function()
+    local other = classifier(path "encoder", { labels = { "good", "bad" } })
+    assert.has_error(function() compare(model, rows, { against = other }) end,
+      "compare: against: " .. path "test.csv" .. ":2: label '"
+      .. rows[1].label .. "' is none of the model's: good, bad")
+  end)
+
   it("costs what the hour of the machine does", function()
     local found = compared(records_of(), { price_hour = 3600 })
     assert.is_near(1000 * found.a.seconds / 40, found.a.cost_per_1000, 1e-9)
@@ -420,6 +427,7 @@ describe("A comparison", function()
       end))
       local printed, code, said = lunula("--against", theirs,
         "--prediction=said", "--prediction-text=query", "--abstain=N/A",
+        "--against-name=gpt",
         "--json", path "compare.json", "--price-hour=2")
       assert.are.equal(0, code, said)
       for line in printed:gmatch "[^\n]+" do
@@ -427,7 +435,7 @@ describe("A comparison", function()
       end
       assert.matches("40 texts of .*test.csv", printed)
       assert.matches("A  model +0%.%d+", printed)
-      assert.matches("B  theirs.csv +0.775", printed)
+      assert.matches("B  gpt +0.775", printed)
       local found = cjson.decode(file.read(path "compare.json"))
       assert.are.equal("comparison", found.kind)
       assert.are.equal(path "test.csv", found.file)

@@ -14,6 +14,7 @@ local OPTIONS = {
   { name = "against", value = "FILE|DIR|NAME", section = "the other system",
     what = "its answers to the texts of F: .csv, .tsv or .jsonl; or another "
       .. "model of lunula" },
+  { name = "against-name", value = "NAME", what = "how to call it" },
   { name = "prediction", value = "COL", what = "column of the answers" },
   { name = "prediction-text", value = "COL",
     what = "column of the text there; answers are found by it, in any order" },
@@ -183,10 +184,9 @@ local function ask(values, list, classifier, bar)
   return theirs
 end
 
-local function other_system(values, list, classifier)
+local function other_system(values, list, classifier, bar)
   if values.endpoint then
-    local bar = progress.new()
-    return bar:during(ask, values, list, classifier, bar)
+    return ask(values, list, classifier, bar)
   elseif is_file(values.against) then
     return read_answers(values)
   end
@@ -206,16 +206,18 @@ local function base_name(path)
   return path:match "([^/]+)/*$" or path
 end
 
-local function compare_with(classifier, list, values)
+local function compare_with(classifier, list, values, bar)
   local lunula = require "lunula"
-  local theirs, is_model = other_system(values, list, classifier)
+  local theirs, is_model = other_system(values, list, classifier, bar)
   local found = lunula.compare(classifier, list, {
     against = theirs, name = base_name(values.model),
-    against_name = is_model and base_name(values.against) or nil,
+    against_name = values.against_name
+      or is_model and base_name(values.against) or nil,
     map = map_of(values.map), abstain = values.abstain,
     unknown = values.unknown, partial = values.partial, file = values.f,
     seed = values.seed, price_input = values.price_input,
     price_output = values.price_output, price_hour = values.price_hour,
+    on_progress = function(info) bar:texts(info) end,
   })
   if is_model then
     local texts = texts_of(list)
@@ -240,7 +242,8 @@ function compare.run(values)
   if values.limit then
     list = lunula.compare.sample(list, values.limit, values.seed)
   end
-  local found = compare_with(classifier, list, values)
+  local bar = progress.new()
+  local found = bar:during(compare_with, classifier, list, values, bar)
   output.line(tostring(found))
   output.flush()
   if values.json then json.write(values.json, found) end

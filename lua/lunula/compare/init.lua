@@ -10,6 +10,7 @@ local align = require "lunula.compare.align"
 local check = require "lunula.check"
 local core = require "lunula.core"
 local judge = require "lunula.compare.judge"
+local labels = require "lunula.labels"
 local layout = require "lunula.compare.layout"
 local measure = require "lunula.compare.measure"
 local options = require "lunula.options"
@@ -42,6 +43,17 @@ local function check_model(model, what)
   if model.problem.fields[1] ~= "label" then
     fail("%s: only models that say one label of each text, not %s", what,
       model.problem.name)
+  end
+end
+
+local function check_labels(rows, list, what)
+  local known = {}
+  for _, label in ipairs(list) do known[label] = true end
+  for i, row in ipairs(rows) do
+    if not known[row.label] then
+      fail("%s: %s: label '%s' is none of the model's: %s", what,
+        labels.place(rows, i, what), row.label, labels.listed(list))
+    end
   end
 end
 
@@ -125,9 +137,10 @@ end
 
 -- {======== answers ========
 
-local function outcomes_of(labels)
-  local outcomes = {}
-  for i, label in ipairs(labels) do outcomes[i] = { label = label } end
+-- What labels say to a model that has some of its own: others are none.
+local function outcomes_of(said, model)
+  local parser, outcomes = parse.new(model.labels), {}
+  for i, label in ipairs(said) do outcomes[i] = parser:read(label) end
   return outcomes
 end
 
@@ -148,12 +161,14 @@ local function answers_to(rows, model, o)
     loosely = found.loosely }
 end
 
--- Answers of another classifier.
-local function answers_of(rows, o)
-  local labels, figures = measure.run(o.against, rows)
+-- Answers of another classifier, which has all labels that are right.
+local function answers_of(rows, model, o)
+  check_labels(rows, o.against.labels, "compare: against")
+  local said, figures = measure.run(o.against, rows)
   local numbers = {}
   for i = 1, #rows do numbers[i] = i end
-  return { numbers = numbers, outcomes = outcomes_of(labels), said = labels,
+  return { numbers = numbers, outcomes = outcomes_of(said, model),
+    said = said,
     figures = figures, left_out = {}, loosely = 0 }
 end
 
@@ -187,15 +202,15 @@ local function numbered(rows, numbers)
   return some
 end
 
-local function judge_both(rows, labels, theirs, all, o)
+local function judge_both(rows, ours, theirs, model, o)
   local gold = {}
   for i, row in ipairs(rows) do gold[i] = row.label end
-  local found, right_a, right_b = judge.run(gold, outcomes_of(labels),
-    theirs.outcomes, all, o.seed)
+  local found, right_a, right_b = judge.run(gold,
+    outcomes_of(ours, model), theirs.outcomes, model.labels, o.seed)
   found.a.name, found.b.name = o.name, name_of(o)
   found.wins = {
-    a = wins_of(rows, labels, theirs, right_a, right_b, o),
-    b = wins_of(rows, labels, theirs, right_b, right_a, o),
+    a = wins_of(rows, ours, theirs, right_a, right_b, o),
+    b = wins_of(rows, ours, theirs, right_b, right_a, o),
   }
   return found
 end
@@ -223,13 +238,14 @@ end
 --   reads, in any currency
 -- @number[opt] given.price_output of a million that it writes
 -- @number[opt] given.price_hour of the machine that this runs on
--- @func[opt] given.on_progress called with how many texts the classifier has
---   answered, and of how many
+-- @func[opt] given.on_progress called with `{done=, total=, texts=, seconds=}`
+--   while the classifier answers
 -- @treturn table `kind`, "comparison"; `n`, `file`; `a`, the classifier, and
 --   `b`, the other: `name`, `accuracy`, `low`, `high`, `macro_f1` (over all
 --   labels of the classifier), `abstained`, `unparsed`, `answered`,
---   `answered_accuracy` and, where known, `seconds`, `tokens_per_second`,
---   `cost_per_1000` texts, `memory_mib`; `difference` of a less b: `mean`,
+--   `answered_accuracy` and, where known, `seconds` (of a language model the
+--   sum of what each answer took), `tokens_per_second`, `cost_per_1000` texts,
+--   `memory_mib`; `difference` of a less b: `mean`,
 --   `low`, `high`; `mcnemar`: `only_a`, `only_b`, `p`; `both`, `neither`;
 --   `per_label`; `wins`: `a` and `b`, texts; `left_out`, counts;
 --   `matched_loosely`. `tostring` gives a page for a terminal
@@ -242,12 +258,12 @@ local function run(_, model, rows, given)
   check_model(model, "compare")
   local o = check_options(given)
   model.problem.check_rows(rows, "compare")
-  model.problem.targets(rows, model.labels, "compare")
-  local theirs = is_model(o.against) and answers_of(rows, o)
+  check_labels(rows, model.labels, "compare")
+  local theirs = is_model(o.against) and answers_of(rows, model, o)
     or answers_to(rows, model, o)
   local judged = numbered(rows, theirs.numbers)
-  local labels, figures = measure.run(model, judged, o.on_progress)
-  local found = judge_both(judged, labels, theirs, model.labels, o)
+  local ours, figures = measure.run(model, judged, o.on_progress)
+  local found = judge_both(judged, ours, theirs, model, o)
   found.kind, found.file = "comparison", o.file
   found.left_out, found.matched_loosely = theirs.left_out, theirs.loosely
   fill_ours(found.a, figures, found.n, o)

@@ -36,7 +36,7 @@ end
 --- Answers rows.
 -- @tparam classifier model
 -- @tparam {table,...} rows
--- @func[opt] on_progress called with how many are answered
+-- @func[opt] on_progress called with `{done=, total=, texts=, seconds=}`
 -- @treturn {string,...} labels
 -- @treturn table `seconds`, tokenizing included; `tokens` that were read
 function measure.run(model, rows, on_progress)
@@ -44,7 +44,10 @@ function measure.run(model, rows, on_progress)
   local labels, begun = {}, now()
   for from = 1, #rows, WINDOW do
     answer(model, rows, from, math.min(from + WINDOW - 1, #rows), labels)
-    if on_progress then on_progress(#labels, #rows) end
+    if on_progress then
+      on_progress({ done = #labels, total = #rows, texts = #labels,
+        seconds = now() - begun })
+    end
   end
   return labels, { seconds = now() - begun, tokens = tokens_of(model, rows) }
 end
