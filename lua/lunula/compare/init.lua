@@ -9,6 +9,7 @@
 local align = require "lunula.compare.align"
 local check = require "lunula.check"
 local core = require "lunula.core"
+local json = require "lunula.json"
 local judge = require "lunula.compare.judge"
 local labels = require "lunula.labels"
 local layout = require "lunula.compare.layout"
@@ -176,7 +177,7 @@ end
 
 -- Texts where one is right and the other not, the first of them.
 local function wins_of(rows, ours, theirs, right, other_right, o)
-  local list = {}
+  local list = json.array()
   for i, row in ipairs(rows) do
     if #list == o.examples then break end
     if right[i] == 1 and other_right[i] == 0 then
