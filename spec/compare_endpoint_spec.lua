@@ -175,7 +175,10 @@ describe("A language model that is asked", function()
   it("answers each text once, and every answer is kept with what it took",
     function()
       local to = fresh()
-      local found = figures("plain", to, "--price-input=3", "--price-output=15")
+      local found, printed = figures("plain", to, "--price-input=3",
+        "--price-output=15")
+      assert.matches("B read 1200 tokens and wrote 24: 0.00396 in all", printed,
+        1, true)
       assert.are.equal(1, found.b.accuracy)
       assert.are.equal("gpt", found.b.name)
       assert.is_near(1000 * (100 * 3 + 2 * 15) / 1e6, found.b.cost_per_1000,
@@ -259,7 +262,8 @@ describe("A language model that is asked", function()
 
   it("costs nothing that is known where it does not count its tokens",
     function()
-      local found = figures("uncounted", fresh(), "--price-input=3")
+      local found, _, said = figures("uncounted", fresh(), "--price-input=3")
+      assert.matches("what the other costs is not known", said, 1, true)
       assert.is_nil(found.b.cost_per_1000)
       assert.is_nil(found.b.tokens_per_second)
     end)
@@ -391,6 +395,25 @@ describe("A language model that is asked", function()
     assert.are.equal(1, figures("plain", to).b.accuracy)
     assert.are.equal(before + 1, requests "plain")
     assert.are.equal(12, #lines_of(to))
+  end)
+
+  it("is asked once about a text that is not UTF-8", function()
+    local to, before = fresh(), requests "plain"
+    file.write(path "latin.csv", "text,label\nA lovely caf\233.,positive\n"
+      .. "A dull caf\233.,negative\n")
+    for _ = 1, 2 do
+      local printed, code, said = run.lunula { "compare", path "model",
+        path "latin.csv", "--endpoint", url "plain", "--llm=gpt",
+        "--answers", to }
+      assert.are.equal(0, code, said)
+      assert.matches("B  gpt +1.000", printed)
+      assert.are.equal(before + 2, requests "plain")
+    end
+    local printed, code, said = run.lunula { "compare", path "model",
+      path "latin.csv", "--against", to }
+    assert.are.equal(0, code, said)
+    assert.matches("B  gpt +1.000", printed)
+    assert.is_nil(printed:find("but for its space", 1, true))
   end)
 
   it("is not asked where the file has something else", function()

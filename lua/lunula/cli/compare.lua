@@ -219,6 +219,11 @@ local function compare_with(classifier, list, values, bar)
     price_output = values.price_output, price_hour = values.price_hour,
     on_progress = function(info) bar:texts(info) end,
   })
+  if (values.price_input or values.price_output)
+      and not found.b.cost_per_1000 then
+    bar:say("what the other costs is not known: its answers do not say how "
+      .. "many tokens they took")
+  end
   if is_model then
     local texts = texts_of(list)
     found.a.memory_mib = memory_of(values.model, classifier, texts,

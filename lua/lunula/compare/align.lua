@@ -1,9 +1,11 @@
 --- Answers of another system beside the rows that they are about: by the text,
 -- never by the position. Texts are the same when their bytes are; where no
 -- answer has the bytes of a row, when they are the same but for space, quotes,
--- dashes and full stops, which files write in ways of their own.
+-- dashes and full stops, which files write in ways of their own. Bytes that are
+-- no UTF-8 are all the same, as JSON has no other way to write them.
 -- @module lunula.compare.align
 
+local json = require "lunula.json"
 local labels = require "lunula.labels"
 
 local align = {}
@@ -26,14 +28,12 @@ end
 -- @treturn string
 -- @usage align.plain ' "So  good" ' == align.plain "So good"
 function align.plain(text)
-  text = text:gsub("[%s\"'`.-]+", "")
+  text = json.utf8(text):gsub("[%s\"'`.-]+", "")
   if text:find "[\194\226]" then
     for _, mark in ipairs(MARKS) do text = text:gsub(mark, "") end
   end
   return text
 end
-
-local function identity(text) return text end
 
 -- a text's name in an index; no text has a zero byte
 local function key_of(row, form)
@@ -61,7 +61,7 @@ local function index_of(answers, parser)
   for _, answer in ipairs(answers) do
     if answer.text:find "%S" then
       answer.outcome = parser:read(answer.said)
-      add(exact, key_of(answer, identity), answer)
+      add(exact, key_of(answer, json.utf8), answer)
       add(plain, key_of(answer, align.plain), answer)
     else
       without_text = without_text + 1
@@ -141,7 +141,7 @@ end
 local function look_up(rows, exact, plain)
   local groups, loosely = {}, 0
   for i, row in ipairs(rows) do
-    local group = exact[key_of(row, identity)]
+    local group = exact[key_of(row, json.utf8)]
     if not group then
       local key = key_of(row, align.plain)
       group = key:find "[^%z]" and plain[key]

@@ -99,8 +99,9 @@ function answers.read(path)
   return theirs
 end
 
+-- as it will be read back: JSON is UTF-8
 local function key_of(row)
-  return row.text .. (row.text_pair and "\0" .. row.text_pair or "")
+  return json.utf8(row.text) .. "\0" .. json.utf8(row.text_pair or "")
 end
 
 local function open_to_append(path)

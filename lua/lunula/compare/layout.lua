@@ -95,6 +95,15 @@ local function tests(found)
       { "A wrong", whole(n.only_b), whole(found.neither) } }, 1)
 end
 
+-- What a language model took in all.
+local function tokens(side, n)
+  if not side.input_tokens or not side.output_tokens then return "" end
+  local cost = side.cost_per_1000 and side.cost_per_1000 * n / 1000
+  return ("B read %s and wrote %d%s\n"):format(
+    counted(side.input_tokens, "token"), side.output_tokens,
+    cost and ": " .. money(cost) .. " in all" or "")
+end
+
 local function costs(found)
   local rows = { { "", "texts/s", "tokens/s", "cost of 1,000 texts",
     "memory, MiB" } }
@@ -106,7 +115,7 @@ local function costs(found)
       whole(side.tokens_per_second), money(side.cost_per_1000),
       whole(side.memory_mib) }
   end
-  return tables.aligned(rows, 1)
+  return tables.aligned(rows, 1) .. tokens(found.b, found.n)
 end
 
 local function per_label(found)

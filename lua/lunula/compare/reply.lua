@@ -76,6 +76,7 @@ local function answer_of(value, got, key)
   }
 end
 
+-- in seconds; a date is not looked at
 local function retry_after(headers)
   return tonumber((headers["retry-after"] or ""):match "^%d+$")
 end
