@@ -36,12 +36,23 @@ describe("The command", function()
         assert.are.equal(4, epochs)
         assert.matches("\nconfusion", printed, 1, true)
         assert.matches("step 32/32  epoch 4  loss ", said, 1, true)
+        assert.matches("\ntrain loss\n +%d%.%d+ |", said)
+        assert.matches("\nvalidation accuracy\n", said, 1, true)
+        local best = read_json("train.json").best_step
+        assert.matches(("\n[^ ]+ best accuracy: [01]%%.%%d+ after step %d "
+          .. "%%(epoch %d%%)\nsaved "):format(best, best / 8), said)
         assert.matches("saved " .. model_dir .. "\n$", said)
         assert.is_nil(said:find("[\r\27]"))
       end)
 
     it("writes what happened for other programs", function()
       local figures = read_json "train.json"
+      assert.are.equal("training", figures.kind)
+      assert.are.equal("accuracy", figures.metric)
+      local validation = figures.validations[4]
+      assert.are.same({ 32, 4 }, { validation.step, validation.epoch })
+      assert.are.same(figures.history[4].validation, validation.scores)
+      assert.are.equal(figures.best_step, 8 * figures.best_epoch)
       assert.are.equal(32, #figures.steps)
       assert.are.equal(32, figures.steps[32].step)
       assert.is_number(figures.steps[32].loss)
@@ -65,6 +76,17 @@ describe("The command", function()
       assert.are.same({ 0, 1, "fp32" },
         { figures.seed, figures.threads, figures.precision })
       assert.is_string(figures.version)
+    end)
+
+    it("draws finer where the locale says UTF-8", function()
+      local words = { "train", "--model", path "encoder", "--train",
+        path "train.csv", "--output", path "drawn", "--epochs=1" }
+      for locale, finer in pairs { ["C.UTF-8"] = true, C = false } do
+        local text, status, why = run.lunula(words, { "LC_ALL=" .. locale })
+        assert.are.equal(0, status, why)
+        assert.are.equal(finer, why:find "[\128-\255]" ~= nil)
+        assert.matches("^epoch 1/1  train loss %d%.%d+\n$", text)
+      end
     end)
 
     it("gives the same again for the same seed, and else not", function()

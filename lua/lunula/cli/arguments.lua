@@ -4,7 +4,8 @@
 -- value=, default=, required=, hidden=, section= }`; a section is a heading of
 -- the help, above the option that has it). Options are long: `--name value` or
 -- `--name=value`. A boolean takes no value: `--name` turns it on, and one that
--- is on by default is turned off by `--no-name`. `--` ends the options.
+-- is on by default is turned off by `--no-name`. A list, `--name a,b`, may be
+-- given several times: `--name a --name b`. `--` ends the options.
 -- `variants`, where there are some, are the modules of commands that a second
 -- word names. `complete`, where there is one, is a function that may add to the
 -- values that were given, before those that are missing have their defaults.
@@ -168,13 +169,25 @@ local function take_value(option, inline, words, i)
   return read_value(option, text), inline and i or i + 1
 end
 
+local function joined(a, b)
+  local all = {}
+  for _, items in ipairs { a, b } do
+    for _, item in ipairs(items) do all[#all + 1] = item end
+  end
+  return all
+end
+
 local function take_option(command, values, words, i)
   local typed, inline = words[i]:match("^([^=]+)=(.*)$")
   typed = typed or words[i]
   local option = find_option(command, typed)
   local key = key_of(option.name)
-  if values[key] ~= nil then wrong("%s is given twice", typed) end
+  local before = values[key]
+  if before ~= nil and option.type ~= "list" then
+    wrong("%s is given twice", typed)
+  end
   values[key], i = take_value(option, inline, words, i)
+  if before then values[key] = joined(before, values[key]) end
   return i
 end
 
