@@ -280,7 +280,7 @@ end
 function json.finite(value)
   if type(value) == "number" and value - value ~= 0 then return json.null end
   if type(value) ~= "table" then return value end
-  local copy = {}
+  local copy = getmetatable(value) == ARRAY and json.array() or {}
   for key, item in pairs(value) do copy[key] = json.finite(item) end
   return copy
 end
