@@ -150,6 +150,7 @@ build = {
     lunula = "lua/lunula/init.lua",
     ["lunula.active"] = "lua/lunula/active.lua",
     ["lunula.active.kcenter"] = "lua/lunula/active/kcenter.lua",
+    ["lunula.audit.duplicates"] = "lua/lunula/audit/duplicates.lua",
     ["lunula.baseline"] = "lua/lunula/baseline/init.lua",
     ["lunula.baseline.features"] = "lua/lunula/baseline/features.lua",
     ["lunula.baseline.logistic"] = "lua/lunula/baseline/logistic.lua",

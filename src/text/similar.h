@@ -19,7 +19,7 @@
 
 enum {
   SIMILAR_SHORT = 8,         /* words */
-  SIMILAR_BITS = 6,
+  SIMILAR_BITS = 5,
   SIMILAR_SLOTS = 1 << 20,   /* words are counted by their hash */
   SIMILAR_EIGHTHS = 8        /* bits are kept in eighths */
 };

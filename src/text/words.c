@@ -29,9 +29,10 @@ typedef struct Open {
   uint64_t hash, mark_sum;
   uint32_t letters, length;
   bool is_open, alone;  /* alone: the next letter begins another */
+  bool hyphen;          /* after one */
 } Open;
 
-typedef enum Kind { GAP, LETTER, MARKED, ALONE, NOTHING } Kind;
+typedef enum Kind { GAP, LETTER, MARKED, ALONE, NOTHING, HYPHEN } Kind;
 
 
 static uint64_t fold(uint64_t hash, uint32_t c) {
@@ -66,12 +67,21 @@ static bool add_letter(Words *w, Open *o, uint32_t c, bool alone) {
   if ((alone || o->alone) && !close_word(w, o)) return false;
   if (!o->is_open) open_word(w, o, c, is_digit);
   o->alone = alone;
+  o->hyphen = false;
   o->hash = fold(o->hash, c);
   o->letters ^= UINT32_C(1) << c % KINDS;
   if (is_digit) o->letters |= DIGIT_BIT;
   o->length++;
   w->letters = fold(w->letters, c);
   w->after_digit = is_digit;
+  return true;
+}
+
+
+/* One after a digit parts two numbers: 3-1 is not 31. */
+static bool add_hyphen(Words *w, Open *o) {
+  if (o->hyphen || w->after_digit) return close_word(w, o);
+  o->hyphen = true;
   return true;
 }
 
@@ -106,6 +116,8 @@ static Kind kind_of(uint32_t c) {
       return is_unspaced(c) || (traits_find(c) & HAN) ? ALONE : LETTER;
     case UTF8PROC_CATEGORY_SO:
       return ALONE;
+    case UTF8PROC_CATEGORY_PD:
+      return c == 0x2010 ? HYPHEN : GAP;
     default:
       return c == 0x2019 ? NOTHING : GAP;  /* an apostrophe */
   }
@@ -118,6 +130,7 @@ static bool add_code(Words *w, Open *o, uint32_t c) {
     case ALONE: return add_letter(w, o, c, true);
     case MARKED: add_mark(w, o, c); return true;
     case NOTHING: return true;
+    case HYPHEN: return add_hyphen(w, o);
     default: return close_word(w, o);
   }
 }
@@ -140,6 +153,7 @@ static bool add_ascii(Words *w, Open *o, uint32_t c) {
   if ('A' <= c && c <= 'Z') c += 'a' - 'A';
   if (('a' <= c && c <= 'z') || ('0' <= c && c <= '9'))
     return add_letter(w, o, c, false);
+  if (c == '-') return add_hyphen(w, o);
   return c == '\'' || close_word(w, o);
 }
 

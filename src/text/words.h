@@ -2,7 +2,8 @@
 ** The words of a text, as two texts are compared by them: letters, marks and
 ** digits after compatibility decomposition and full case folding (what NFKC
 ** and casefold agree on). Punctuation and case don't count, accents do. An
-** apostrophe inside a word is not there; any other sign parts two words.
+** apostrophe or a hyphen inside a word is not there, as where punctuation was
+** stripped; any other sign parts two words.
 **
 ** Characters of scripts that put no blanks between words (Han, kana, Thai,
 ** Lao, Khmer, Myanmar) and pictures (emoji) are words of their own. Where a
