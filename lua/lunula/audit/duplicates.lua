@@ -234,7 +234,7 @@ local function add_near_leak(self, found, id, text)
   if not other then return end
   if conflicting(self, id, other) then suggestion = "look" end
   count(self, "near_leaks")
-  found:add(self.place(id), "leak", "medium",
+  found:add(self.place(id), "leak", numbers and "low" or "medium",
     near_evidence(self, other, similarity, numbers, text), suggestion)
 end
 
@@ -272,9 +272,10 @@ end
 
 --- Tells what there is, pair by pair.
 -- Kinds: `exact_duplicate` (medium) and `near_duplicate` (low) inside a part,
--- `leak` between parts (high when equal, else medium), `label_conflict`
--- (high). Each side has a line; in a group each row names the first. The
--- figure `duplicates` has the counts of lines, and how many texts there are.
+-- `leak` between parts (high when equal, else medium, low where but numbers
+-- differ), `label_conflict` (high). Each side has a line; in a group each row
+-- names the first. The figure `duplicates` has the counts of lines, and how
+-- many texts there are.
 -- @tparam table found
 -- @raise when there is no memory
 function Duplicates:finish(found)
