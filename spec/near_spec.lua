@@ -62,6 +62,22 @@ local function injected(seed)
   return texts, source
 end
 
+-- Levenshtein's, of words.
+local function distance(a, b)
+  local row = {}
+  for j = 0, #b do row[j] = j end
+  for i = 1, #a do
+    local diagonal = row[0]
+    row[0] = i
+    for j = 1, #b do
+      local cost = diagonal + (a[i] == b[j] and 0 or 1)
+      diagonal = row[j]
+      row[j] = math.min(cost, row[j] + 1, row[j - 1] + 1)
+    end
+  end
+  return row[#b]
+end
+
 local function near_of(texts, part_of)
   local near = core.near.new()
   for i, text in ipairs(texts) do
@@ -185,6 +201,7 @@ describe("nearly equal texts", function()
     assert.is_false(are_near("good film", "bad film"))
     assert.is_false(are_near("the film is good", "the film is bad"))
     assert.is_false(are_near("is it good", "is it the film"))
+    assert.is_false(are_near("zymurgy", "zymurgy film"))
   end)
 
   it("may be short when what they share is rare", function()
@@ -196,6 +213,7 @@ describe("nearly equal texts", function()
 
   it("may have their words cut in other places", function()
     assert.is_true(are_near("they do n't like it", "they don't like it"))
+    assert.is_false(are_near("gate 1 12 of the film", "gate 11 2 of the film"))
   end)
 
   it("may be without blanks between words", function()
@@ -214,6 +232,31 @@ describe("nearly equal texts", function()
     assert.is_near(0.9, similarity((text:gsub("three ", ""))), 1e-6)
     assert.is_near(0.95, similarity((text:gsub("eights", "eigths"))), 1e-6)
     assert.is_nil(similarity((text:gsub("three four", "to fore"))))
+  end)
+
+  it("are as similar as the edit distance of their words says", function()
+    local rng, met = core.rng(11), 0
+    for _ = 1, 300 do
+      local a = {}
+      for i = 1, 9 + rng:below(30) do a[i] = "w" .. rng:below(20) end
+      local b = copy(a)
+      for _ = 1, rng:below(9) do
+        local list, i = rng:below(2) == 0 and a or b, rng:below(9) + 1
+        if rng:below(2) == 0 then table.remove(list, i) else list[i] = "x" end
+      end
+      local same = 1 - distance(a, b) / math.max(#a, #b)
+      local near = near_of { joined(a), joined(b) }
+      near:search(0.7)
+      local other, similarity = near:same(1)
+      if other then
+        met = met + 1
+        assert.is_near(same, similarity, 1e-6)
+        assert.is_true(same >= 0.7 - 1e-6)
+      elseif near:count() == 2 then
+        assert.is_true(same < 1 - 1 / #a)
+      end
+    end
+    assert.is_true(met > 100, met .. " met")
   end)
 
   it("are said to differ in numbers when that is all", function()

@@ -90,11 +90,12 @@ static uint32_t bits_of(const Rule *rule, const Word *at, size_t n) {
 }
 
 
-/* whether what two short texts begin and end with alike is rare enough */
+/* whether what two short texts begin and end with alike is rare enough; of one
+   word it never is */
 static bool shares_enough(const Rule *rule, Side a, size_t head, size_t tail) {
   uint32_t bits = bits_of(rule, a.at, head) +
                   bits_of(rule, a.at + a.n - tail, tail);
-  return head + tail >= 2 && bits >= rule->least_bits;
+  return bits >= rule->least_bits;
 }
 
 
