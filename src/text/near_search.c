@@ -269,7 +269,7 @@ static bool run_rounds(Finder *f) {
 
 
 static uint8_t bits_of_count(double texts, uint32_t count) {
-  double bits = log2(texts / (count > 0 ? (double)count : 1));
+  double bits = log2(texts / (double)count);
   double eighths = bits > 0 ? floor(bits * SIMILAR_EIGHTHS + 0.5) : 0;
   return (uint8_t)(eighths < BITS_MOST ? eighths : BITS_MOST);
 }
@@ -281,7 +281,7 @@ static bool make_rule(const Near *n, float similarity, Rule *rule) {
   if (bits == NULL) return false;
   double texts = n->texts_n;
   for (size_t i = 0; i < SIMILAR_SLOTS; i++)
-    bits[i] = bits_of_count(texts, n->counts[i]);
+    bits[i] = n->counts[i] > 0 ? bits_of_count(texts, n->counts[i]) : 0;
   double least = (log2(texts) + SIMILAR_BITS) * SIMILAR_EIGHTHS;
   *rule = (Rule){ similarity, bits, (uint32_t)least };
   return true;
