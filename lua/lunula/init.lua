@@ -13,8 +13,8 @@
 -- `baseline`, `batches`, `calibrate`, `checkpoint`, `classifier`, `core`,
 -- `data`, `distil`, `embedder`, `encoder`, `evaluate`, `explain`, `few_shot`,
 -- `hub`, `lora`, `metrics`, `multitask`, `nn`, `optim`, `pretrain`, `problem`,
--- `progress`, `quantize`, `recipes`, `schedule`, `search`, `self_train`,
--- `split`, `sweep`,
+-- `progress`, `quantize`, `recipes`, `refine`, `schedule`, `search`,
+-- `self_train`, `split`, `sweep`,
 -- `tensor`, `thresholds`, `tokenizer`, `train`, `windows`.
 -- @module lunula
 
@@ -27,7 +27,7 @@ local FIELDS = {
   "active", "baseline", "batches", "calibrate", "checkpoint", "classifier",
   "core", "data", "distil", "embedder", "encoder", "evaluate", "explain",
   "few_shot", "hub", "lora", "metrics", "multitask", "nn", "optim", "pretrain",
-  "problem", "progress", "quantize", "recipes", "schedule", "search",
+  "problem", "progress", "quantize", "recipes", "refine", "schedule", "search",
   "self_train", "split", "sweep", "tensor", "thresholds", "tokenizer", "train",
   "windows",
 }

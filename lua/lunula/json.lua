@@ -76,8 +76,12 @@ end
 
 local decode = decoder(DEPTH)
 
--- the quote that ends the string which begins at `at`
-local function string_end(text, at)
+--- Where a string of a JSON text ends.
+-- @string text
+-- @int at of its opening quote
+-- @treturn int of its closing one; the text's end where it has none
+-- @usage json.string_end('["a\\"b"]', 2)  --> 7
+function json.string_end(text, at)
   repeat
     at = text:find('["\\]', at + 1)
     local escaped = at and text:sub(at, at) == "\\"
@@ -97,7 +101,7 @@ local function put_stand_ins(text)
   local parts, at = {}, 1
   repeat
     local quote = text:find('"', at, true)
-    local last = quote and string_end(text, quote)
+    local last = quote and json.string_end(text, quote)
     parts[#parts + 1] = text:sub(at, (quote or 0) - 1)
       :gsub("[-%d][-+.%deE]*", stand_in):gsub("%[%s*%]", '["\\u0000[]"]')
     parts[#parts + 1] = quote and text:sub(quote, last)

@@ -16,6 +16,7 @@ static const luaL_Reg openers[] = {
   {"gather", gather_open},
   {"peak", peak_open},
   {"pool", pooling_open},
+  {"hasher", hasher_open},
   {"int8", int8_open},
   {"io", io_open},
   {"jobs", jobs_open},
