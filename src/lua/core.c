@@ -23,6 +23,7 @@ static const luaL_Reg openers[] = {
   {"kernels", kernels_open},
   {"model", model_open},
   {"quantise", quantise_open},
+  {"near", near_open},
   {"number_text", number_open},
   {"recording", state_open},
   {"rng", rng_open},

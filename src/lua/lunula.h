@@ -27,6 +27,7 @@ int io_open(lua_State *L);         /* lio.c */
 int jobs_open(lua_State *L);       /* ljob.c */
 int kernels_open(lua_State *L);    /* lkernels.c */
 int model_open(lua_State *L);      /* lmodel.c; after tensor_open */
+int near_open(lua_State *L);        /* lnear.c */
 int number_open(lua_State *L);     /* lnumber.c */
 int ops_open(lua_State *L);        /* lops.c; after tensor_open */
 int peak_open(lua_State *L);       /* lbench.c */
