@@ -1,12 +1,14 @@
 --- Splits rows into parts: by ratios, or k folds.
 -- Every row falls into exactly one part and no part is empty. The same rows,
 -- options and seed give the same parts on every machine. `split` is called
--- as a function (@{split}); @{folds} is a field of it.
+-- as a function (@{split}); @{folds}, @{load} and @{save} are fields of it.
 -- @module lunula.split
 
 local check = require "lunula.check"
 local opt = require "lunula.options"
+local file = require "lunula.split.file"
 local groups = require "lunula.split.groups"
+local grown = require "lunula.split.grown"
 local label_lists = require "lunula.labels"
 local quota = require "lunula.split.quota"
 local ratios = require "lunula.split.ratios"
@@ -324,6 +326,37 @@ function split.folds(rows, options)
   end
   for i = 1, options.k do folds[i] = fold(rows, order, assigned, i) end
   return folds
+end
+
+split.save = file.save
+
+--- Splits rows as a file says that `split.save` wrote, though there may be more
+-- of them now. A row that it knows keeps its part and its place there. New ones
+-- go to train. Write the file anew when rows were added, so that they are known
+-- the next time.
+-- @string path
+-- @tparam {table,...} rows as from `data.read`; not changed
+-- @tparam[opt] table given
+-- @tparam[opt] {string,...} given.grow the parts that new rows are shared
+--   among, by their sizes ({ "train" })
+-- @string[opt="error"] given.changed "report" to go on though rows of the part
+--   "test" are missing or have another label
+-- @string[opt="together"] given.duplicates as for @{split}: a new row whose
+--   text is known belongs to the part of that
+-- @tparam[opt] string given.group as for @{split}, likewise
+-- @int[opt=0] given.seed of the sharing
+-- @treturn table parts as from @{split}
+-- @treturn table what is not as it was: `missing`, how many rows are gone by
+--   part; `touched`, an array of `{ row=, part= }` that have another label now
+--   and keep their part; `new`, the rows that were added; `left_out`, those
+--   that were not, since they belong to rows of a part that may not grow
+-- @raise when the file is none, or the test set has changed
+-- @usage local parts, report = split.load("split.jsonl", rows)
+-- print(#parts.train, #report.new, #report.left_out)
+function split.load(path, rows, given)
+  local parts, report = grown.load(path, rows, given)
+  parts.labels = all_labels(rows)
+  return parts, report
 end
 
 return split
