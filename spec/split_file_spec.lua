@@ -1,6 +1,7 @@
 local core = require "lunula.core"
 local file = require "spec.support.file"
 local json = require "lunula.json"
+local run = require "spec.support.run"
 local split = require "lunula.split"
 local tiny = require "spec.support.tiny"
 
@@ -295,4 +296,132 @@ describe("a split's file that is none", function()
     fails("split.load: changed: expected one of error, report, got 'no'",
       split.load, path, rows, { changed = "no" })
   end)
+end)
+
+describe("lunula split", function()
+  before_each(function()
+    dir = tiny.temporary()
+    path = dir .. "/a.csv"
+  end)
+  after_each(function() tiny.remove(dir) end)
+
+  local HEAD = "\239\187\191id,text,label,by\r\n"
+
+  local function record(i, label)
+    return ('%d,"text ""%d"",\nmore",%s,g%d\n'):format(i, i,
+      label or "l" .. i % 2, i % 30)
+  end
+
+  local function write(n, labels)
+    local lines = { HEAD }
+    for i = 1, n do lines[i + 1] = record(i, (labels or {})[i]) end
+    file.write(path, table.concat(lines))
+  end
+
+  local function lunula_split(...)
+    local said, code, notes = run.lunula { "split", path, "--output",
+      dir .. "/out", ... }
+    return (said:gsub(dir .. "/", "")), code, (notes:gsub(dir .. "/", ""))
+  end
+
+  local function part(name) return file.read(dir .. "/out/" .. name) end
+
+  -- the records of a part, each once, in the order of the file
+  local function numbers(name)
+    local bytes, list = part(name), {}
+    assert.are.equal(HEAD, bytes:sub(1, #HEAD))
+    for number in bytes:gmatch '\n(%d+),"' do
+      list[#list + 1] = tonumber(number)
+    end
+    local again = {}
+    for i, number in ipairs(list) do again[i] = record(number) end
+    assert.are.equal(HEAD .. table.concat(again), bytes)
+    for i = 2, #list do assert.is_true(list[i - 1] < list[i]) end
+    return list
+  end
+
+  it("writes each record into one part as it stood", function()
+    write(100)
+    local said, code, notes = lunula_split()
+    assert.are.same({ 0, "" }, { code, notes })
+    assert.are.equal("out/train.csv  80\nout/validation.csv  10\n"
+      .. "out/test.csv  10\n", said)
+    local all = {}
+    for _, name in ipairs { "train.csv", "validation.csv", "test.csv" } do
+      for _, number in ipairs(numbers(name)) do all[#all + 1] = number end
+    end
+    table.sort(all)
+    for i = 1, 100 do assert.are.equal(i, all[i]) end
+  end)
+
+  it("keeps what it knows when the data have grown", function()
+    write(100)
+    lunula_split "--seed=4"
+    local test, train = part "test.csv", part "train.csv"
+    write(110)
+    local said, code, notes = lunula_split()
+    assert.are.equal(0, code)
+    assert.are.equal("10 new rows, the first at a.csv:202\n", notes)
+    assert.matches("out/train.csv  90\n", said, 1, true)
+    assert.are.equal(test, part "test.csv")
+    assert.are.equal(train, part("train.csv"):sub(1, #train))
+  end)
+
+  it("notices a test set that has changed", function()
+    write(100)
+    lunula_split()
+    local i = numbers("test.csv")[1]
+    write(100, { [i] = "other" })
+    local _, code, notes = lunula_split()
+    assert.are.equal(1, code)
+    assert.are.equal("lunula: out/split.jsonl: of 10 test rows 0 are missing "
+      .. "and 1 have another label: the test set is not what it was; give "
+      .. "changed = 'report' to go on with it\n", notes)
+    _, code, notes = lunula_split "--changed=report"
+    assert.are.equal(0, code)
+    assert.are.equal(("1 rows with another label, the first at a.csv:%d\n")
+      :format(2 * i), notes)
+  end)
+
+  it("takes shares, groups and times", function()
+    write(90)
+    assert.are.equal("out/train.csv  54\nout/test.csv  36\n",
+      (lunula_split("--train=0.6", "--test=0.4", "--group=by")))
+    local seen = {}
+    for _, number in ipairs(numbers "train.csv") do seen[number % 30] = true end
+    for _, number in ipairs(numbers "test.csv") do
+      assert.is_nil(seen[number % 30])
+    end
+    local _, code = run.lunula { "split", path, "--output", dir .. "/b",
+      "--train=0.5", "--test=0.5", "--order=id", "--unlabelled" }
+    assert.are.equal(0, code)
+    assert.are.equal(HEAD .. record(1),
+      file.read(dir .. "/b/train.csv"):sub(1, #HEAD + #record(1)))
+  end)
+
+  it("overwrites nothing that it has not written", function()
+    write(100)
+    core.io.make_folder(dir .. "/out")
+    file.write(dir .. "/out/test.csv", "precious")
+    local _, code, notes = lunula_split()
+    assert.are.equal(1, code)
+    assert.are.equal("lunula: split: out/test.csv is there already: remove "
+      .. "it, or give another folder\n", notes)
+    assert.are.equal("precious", part "test.csv")
+    assert.is_nil(core.io.stat(dir .. "/out/train.csv"))
+  end)
+
+  it("refuses shares for what is split already, and growth of what is not",
+    function()
+      write(100)
+      local _, code, notes = lunula_split "--grow=test"
+      assert.are.equal(2, code)
+      assert.matches("--grow: only with a --file that is there", notes, 1,
+        true)
+      lunula_split()
+      _, code, notes = lunula_split("--train=0.5", "--test=0.5")
+      assert.are.equal(2, code)
+      assert.matches("--train: out/split.jsonl says how it is split already; "
+        .. "remove it to split anew", notes, 1, true)
+    end)
 end)

@@ -485,8 +485,8 @@ describe("split refuses", function()
   end)
 
   it("options it does not know, and seeds that are no integers", function()
-    fails("split: unknown option 'stratified'; known: duplicates, group, order, "
-      .. "seed, stratify, test, train, validation", split, rows,
+    fails("split: unknown option 'stratified'; known: duplicates, group, "
+      .. "order, seed, stratify, test, train, validation", split, rows,
       { stratified = true })
     fails("split: seed: expected an integer, got 'x'", split, rows,
       { seed = "x" })

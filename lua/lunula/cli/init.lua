@@ -10,7 +10,7 @@ local cli = {}
 
 local DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
-local COMMANDS = { "fetch", "pretrain", "train", "distil", "evaluate",
+local COMMANDS = { "fetch", "split", "pretrain", "train", "distil", "evaluate",
   "predict", "explain", "tokenize", "quantize", "sweep", "refine", "active",
   "bench" }
 

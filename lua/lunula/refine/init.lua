@@ -22,7 +22,7 @@ local label_of = require "lunula.data.label"
 local log = require "lunula.refine.log"
 local marks = require "lunula.refine.marks"
 local opt = require "lunula.options"
-local places = require "lunula.refine.places"
+local places = require "lunula.data.places"
 local records = require "lunula.data.records"
 
 local none = opt.none
@@ -256,13 +256,13 @@ local function check_options(path, given)
   check.path(o.output, "refine: output")
   o.log = o.log or o.output .. ".log.jsonl"
   if o.who ~= nil then check.string(o.who, "refine: who") end
-  places.check {
+  places.check({
     { path = path, what = "the file" },
     { path = o.issues, what = "the issues" },
     { path = audited.summary_path(o.issues), what = "the audit's summary" },
     { path = o.log, what = "log", written = true },
     { path = o.output, what = "output", written = true },
-  }
+  }, "refine")
   return o
 end
 

@@ -1,6 +1,6 @@
 --- Files that are read and files that are written: no path may be both, however
 -- it is spelt or linked.
--- @module lunula.refine.places
+-- @module lunula.data.places
 
 local check = require "lunula.check"
 local files = require("lunula.core").io
@@ -29,20 +29,22 @@ end
 --- Checks the files of a work.
 -- @tparam {table,...} list `{ path=, what=, written= }`, those that are read
 --   first
+-- @string asker who asks, for the message
 -- @raise when one that is written is another of them, or can't be where it is
 --   to be
--- @usage places.check { { path = "a.csv", what = "the file" },
---   { path = "b.csv", what = "output", written = true } }
-function places.check(list)
+-- @usage places.check({ { path = "a.csv", what = "the file" },
+--   { path = "b.csv", what = "output", written = true } }, "refine")
+function places.check(list, asker)
   local known = {}
   for _, file in ipairs(list) do
-    check.path(file.path, "refine: " .. file.what)
-    if file.written then check_folder(file.path, "refine: " .. file.what) end
+    local what = asker .. ": " .. file.what
+    check.path(file.path, what)
+    if file.written then check_folder(file.path, what) end
     local place = place_of(file.path)
     local other = known[place]
     if file.written and other then
-      error(("refine: %s '%s' is %s: nothing is changed in place, give "
-        .. "another name"):format(file.what, file.path, other.what), 0)
+      error(("%s '%s' is %s: nothing is changed in place, give another name")
+        :format(what, file.path, other.what), 0)
     end
     known[place] = other or file
   end
