@@ -10,7 +10,7 @@ local cli = {}
 
 local DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
-local COMMANDS = { "fetch", "pretrain", "train", "distil", "evaluate",
+local COMMANDS = { "fetch", "audit", "pretrain", "train", "distil", "evaluate",
   "predict", "explain", "tokenize", "quantize", "sweep", "active", "bench" }
 
 local function is_command(name)
