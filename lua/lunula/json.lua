@@ -38,11 +38,12 @@ local function sequence_end(bytes, at)
 end
 
 -- a run of bytes above 127, each byte out of place replaced
-local function repair(bytes)
+local function repair(bytes, instead)
   local parts, at = {}, 1
   while at <= #bytes do
     local last = sequence_end(bytes, at)
-    parts[#parts + 1] = last and bytes:sub(at, last) or REPLACEMENT
+    parts[#parts + 1] = last and bytes:sub(at, last)
+      or instead and instead[bytes:sub(at, at)] or REPLACEMENT
     at = (last or at) + 1
   end
   return table.concat(parts)
@@ -50,10 +51,13 @@ end
 
 --- The text as valid UTF-8: each byte that is out of place becomes U+FFFD.
 -- @string text
+-- @tparam[opt] table instead what a byte becomes in its place, by byte
 -- @treturn string the text itself when it is valid
 -- @usage if json.utf8(name) ~= name then error("not UTF-8") end
-function json.utf8(text)
-  return (text:gsub("[\128-\255]+", repair))
+function json.utf8(text, instead)
+  return (text:gsub("[\128-\255]+", function(bytes)
+    return repair(bytes, instead)
+  end))
 end
 
 -- }========

@@ -10,9 +10,9 @@ local cli = {}
 
 local DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
-local COMMANDS = { "fetch", "split", "pretrain", "train", "distil", "evaluate",
-  "predict", "explain", "tokenize", "quantize", "sweep", "refine", "active",
-  "bench" }
+local COMMANDS = { "fetch", "audit", "refine", "split", "pretrain", "train",
+  "distil", "evaluate", "predict", "explain", "tokenize", "quantize", "sweep",
+  "active", "bench" }
 
 local function is_command(name)
   for _, known in ipairs(COMMANDS) do

@@ -21,7 +21,7 @@ local none = opt.none
 local OPTIONS = {
   text = none, text_pair = none, label = none, group = none, time = none,
   format = none, header = true, empty = false, name = none,
-  label_separator = none, label_type = "string",
+  label_separator = none, label_type = "string", strict = true,
 }
 
 local LABEL_TYPES = { string = true, number = true }
@@ -108,8 +108,7 @@ local function line_rows(input, options, mixed)
     if not line then return nil end
     local row
     if mixed and line:sub(1, 1) == "{" then
-      row = jsonl.row(jsonl.object(input, line), chosen, input,
-        options.label_separator ~= nil)
+      row = jsonl.row(jsonl.object(input, line), chosen, input, options)
     else
       row = plain_row(line, chosen, input)
     end
@@ -236,6 +235,10 @@ end
 -- @bool[opt=true] options.header false for a CSV or TSV without: columns
 --   are then numbers from 1
 -- @bool[opt=false] options.empty whether texts may be empty
+-- @bool[opt=true] options.strict false for who looks for what is wrong: texts
+--   and labels may be empty or missing, there need be no label column, labels
+--   are strings, and what is wrong with a row's is its `fault`. What breaks the
+--   structure of the file stays an error
 -- @tparam[opt] string options.name what errors call the source
 -- @treturn {table,...} rows of strings: text, label (or labels), text_pair,
 --   group, time.
@@ -281,4 +284,10 @@ function data.hash(row)
     label_bytes(row) }, "\0"))
 end
 
-return data
+-- The audit stands on the modules that read: it is loaded when it is used.
+return setmetatable(data, { __index = function(self, name)
+  if name ~= "audit" then return nil end
+  local audit = require "lunula.audit"
+  rawset(self, name, audit)
+  return audit
+end })

@@ -61,14 +61,19 @@ end
 -- @tparam table object
 -- @tparam {table,...} chosen as from `columns.find`; only role and name count
 -- @tparam Lines input for errors
--- @bool several whether a label may be an array of them
+-- @tparam table options of `data.rows`: with a `label_separator`, or where
+--   reading is not `strict`, a label may be an array; where it is not strict,
+--   what is missing is empty
 -- @treturn table role to string, or of a label to an array of strings
 -- @raise when a key is missing, or has a value of the wrong type
-function jsonl.row(object, chosen, input, several)
-  local row = {}
+function jsonl.row(object, chosen, input, options)
+  local row, is_strict = {}, options.strict ~= false
+  local several = options.label_separator ~= nil or not is_strict
   for _, column in ipairs(chosen) do
     local value = object[column.name]
-    if value == nil or value == cjson.null then
+    if value == cjson.null then value = nil end
+    if value == nil and not is_strict then value = "" end
+    if value == nil then
       input:fail(input.number, "no '%s' in this object", column.name)
     end
     local may_be_several = several and column.role == "label"
@@ -93,8 +98,7 @@ function jsonl.rows(input, options)
     local object = jsonl.object(input, line)
     chosen = chosen
       or columns.find(sorted(object), options, input, input.number)
-    local row = jsonl.row(object, chosen, input,
-      options.label_separator ~= nil)
+    local row = jsonl.row(object, chosen, input, options)
     return columns.checked(row, options, input, input.number)
   end
 end

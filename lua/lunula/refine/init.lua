@@ -46,7 +46,8 @@ end
 local function several_of(job, mark, row)
   if mark.action ~= "relabel" or not row.labels then return nil end
   local made = { label = mark.value }
-  label_of.settle(made, job.reading, job, mark.line)
+  label_of.settle(made, { label_separator = job.reading.label_separator }, job,
+    mark.line)
   return made.labels
 end
 
@@ -55,8 +56,13 @@ local function is_same(a, b)
   return table.concat(a, "\0") == table.concat(b, "\0")
 end
 
-local function column_of(job, role, bytes)
-  job.columns[role] = job.columns[role] or job.source:column(role, bytes)
+local function column_of(job, role, mark)
+  local source = job.source
+  job.columns[role] = job.columns[role] or source:column(role, job.first)
+  if not job.columns[role] and (role == "label" or source.format ~= "lines")
+  then
+    job:fail(mark.line, "%s: %s has no %s", mark.action, job.path, role)
+  end
   return job.columns[role]
 end
 
@@ -67,7 +73,7 @@ local function change_value(job, bytes, row, mark, done)
   local several = several_of(job, mark, row)
   if is_same(several or mark.value, old) then return bytes end
   local new, why = edit.value(job.source.format, bytes,
-    column_of(job, role, job.first), mark.value, several)
+    column_of(job, role, mark), mark.value, several)
   if not new then
     job:fail(mark.line, "%s: the new %s has %s", mark.action, role, why)
   end
@@ -228,10 +234,11 @@ local function head_of(path, o, hash, counts)
   return head
 end
 
--- The label is read only where one changes: a file need not have any.
+-- What an audit complains of must be read. The label is where one changes: a
+-- file need not have any.
 local function reading_of(o, decided)
   return { text = o.text, label = wants(decided, "relabel") and o.label,
-    label_separator = o.label_separator, empty = true }
+    label_separator = o.label_separator, strict = false }
 end
 
 local function job_of(path, o)
