@@ -134,6 +134,26 @@ describe("refine", function()
           { { "a.jsonl", 1, "relabel: new", "accept" } })))
     end)
 
+  it("gives a label to an object that has none, and to a row whose is empty",
+    function()
+      assert.are.equal('{"text":"a","label":1}\n{"label":"x","text":"b"}\n'
+        .. '{"text":"c","label":"x"}\n', (refined("a.jsonl",
+        '{"text":"a","label":1}\n{"text":"b"}\n{"text":"c","label":null}\n', {
+          { "a.jsonl", 2, "look", "relabel", "x" },
+          { "a.jsonl", 3, "look", "relabel", "x" } })))
+      assert.are.equal("label,text\nx,a\ny,\n", (refined("a.csv",
+        "label,text\n,a\ny,\n", { { "a.csv", 1, "look", "relabel", "x" } })))
+    end)
+
+  it("refuses a label for what has no place for one", function()
+    file.write(path "a.txt", "one\ntwo\n")
+    write_issues { { "a.txt", 1, "look", "relabel", "x" } }
+    fails("issues.csv:2: relabel: a.txt has no label", "a.txt")
+    file.write(path "a.csv", "text,n\none,1\n")
+    write_issues { { "a.csv", 1, "look", "relabel", "x" } }
+    fails("issues.csv:2: relabel: a.csv has no label", "a.csv")
+  end)
+
   it("changes a plain line, and removes one", function()
     assert.are.equal("1\ntwo\r\nthree", (refined("a.txt", ODD["a.txt"], {
       { "a.txt", 1, "replace: 1", "accept" },

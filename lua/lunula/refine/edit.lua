@@ -93,11 +93,17 @@ local function value_end(bytes, at)
   return bytes:find("[%s,}]", at) - 1
 end
 
+-- A place for a name that is not there, at the head of the object.
+local function json_room(bytes, at, name)
+  local is_empty = bytes:find("^%s*}", at + 1)
+  return at + 1, at, json.encode(name) .. ":", is_empty and "" or ","
+end
+
 -- Where the value of a name lies; of a name that comes twice the last one
 -- counts, as for who reads it.
 local function json_value(bytes, column)
   local at, first, last = bytes:find("{", 1, true), nil, nil
-  local quote = bytes:find('[^%s]', at + 1)
+  local quote = bytes:find("%S", at + 1)
   while bytes:byte(quote) == 34 do
     local close = json.string_end(bytes, quote)
     local begins = bytes:match("^%s*:%s*()", close + 1)
@@ -107,6 +113,7 @@ local function json_value(bytes, column)
     end
     quote = bytes:match("^%s*,?%s*()", ends + 1)
   end
+  if not first then return json_room(bytes, at, column.name) end
   return first, last
 end
 
@@ -159,10 +166,11 @@ local edit = {}
 -- @usage edit.value("csv", "1,bad\n", { position = 2 }, "good")  --> 1,good
 function edit.value(format, bytes, column, value, several)
   local how = FORMATS[format]
-  local first, last = how.find(bytes, column)
+  local first, last, before, after = how.find(bytes, column)
   local written, why = how.write(value, bytes:sub(first, last), several)
   if not written then return nil, why end
-  return bytes:sub(1, first - 1) .. written .. bytes:sub(last + 1)
+  return bytes:sub(1, first - 1) .. (before or "") .. written
+    .. (after or "") .. bytes:sub(last + 1)
 end
 
 return edit
