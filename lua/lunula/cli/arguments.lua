@@ -7,8 +7,9 @@
 -- `--name=value`. A boolean takes no value: `--name` turns it on, and one that
 -- is on by default is turned off by `--no-name`. `--` ends the options.
 -- `variants`, where there are some, are the modules of commands that a second
--- word names. `complete`, where there is one, is a function that may add to the
--- values that were given, before those that are missing have their defaults.
+-- word names, or an option anywhere. `complete`, where there is one, is a
+-- function that may add to the values that were given, before those that are
+-- missing have their defaults.
 -- @module lunula.cli.arguments
 
 local json = require "lunula.json"

@@ -15,6 +15,7 @@ local audit = {
       .. "or .txt; what is to train, to validate and to test is known by the "
       .. "names, or by the order" },
   },
+  variants = { ["--since"] = "audit_since" },
   options = {
     { name = "output", value = "DIR", required = true,
       what = "folder of issues.csv, summary.json and report.html" },

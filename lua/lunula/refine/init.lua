@@ -9,7 +9,8 @@
 -- nothing), relabel gives the row the label in the column `label`, reject
 -- changes nothing, and so does no decision. Of several issues of one row to
 -- remove it beats all others; two that want another label or text are refused.
--- Called as a function (@{refine}).
+-- Called as a function (@{refine}); `effect` says what it did to a model (see
+-- `lunula.refine.effect`).
 -- @module lunula.refine
 
 local audited = require "lunula.refine.audited"
@@ -319,4 +320,9 @@ local function refine(_, path, given)
   return job.head
 end
 
-return setmetatable({ log = log }, { __call = refine })
+-- What trains is loaded when it is used.
+local function effect(...)
+  return require "lunula.refine.effect"(...)
+end
+
+return setmetatable({ log = log, effect = effect }, { __call = refine })
