@@ -213,6 +213,7 @@ build = {
     ["lunula.data"] = "lua/lunula/data/init.lua",
     ["lunula.data.columns"] = "lua/lunula/data/columns.lua",
     ["lunula.data.csv"] = "lua/lunula/data/csv.lua",
+    ["lunula.data.joined"] = "lua/lunula/data/joined.lua",
     ["lunula.data.jsonl"] = "lua/lunula/data/jsonl.lua",
     ["lunula.data.label"] = "lua/lunula/data/label.lua",
     ["lunula.data.lines"] = "lua/lunula/data/lines.lua",

@@ -213,6 +213,18 @@ describe("refine", function()
       { log[3].change, log[3].decision, log[3].suggestion })
   end)
 
+  it("keeps no personal data in the log, but their hash", function()
+    file.write(path "a.csv", "text,label\nI am Ada,x\nb,y\n")
+    file.write(path "issues.csv", HEADER .. "\n" .. csv.line { path "a.csv",
+      "1", "personal_data", "low", "name", "replace: I am [NAME]", "accept",
+      "", "", "" } .. "\n")
+    refine(path "a.csv", options "a.csv")
+    local log = path "out-a.csv.log.jsonl"
+    assert.is_nil(file.read(log):find "Ada")
+    assert.are.same({ sha256 = core.sha256 "I am Ada" },
+      log_of("a.csv")[2].before)
+  end)
+
   it("lets a removal beat all else of its row, and counts equal changes once",
     function()
       local out, done = refined("a.csv", "text,label\na,x\nb,y\nc,x\n", {

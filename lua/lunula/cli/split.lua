@@ -8,6 +8,7 @@ local arguments = require "lunula.cli.arguments"
 local checkpoint = require "lunula.checkpoint"
 local files = require("lunula.core").io
 local guarded = require "lunula.cli.guarded"
+local joined = require "lunula.data.joined"
 local labels = require "lunula.labels"
 local output = require "lunula.cli.output"
 local places = require "lunula.data.places"
@@ -155,11 +156,11 @@ end
 
 local function write_part(path, source, list, bytes_of)
   local at = -1
-  files.write(path, function()
+  files.write(path, joined(function()
     at = at + 1
     if at == 0 then return source.head end
     return list[at] and bytes_of[list[at]]
-  end)
+  end))
 end
 
 local function tell_places(list, what)

@@ -19,6 +19,7 @@ local core = require "lunula.core"
 local data = require "lunula.data"
 local decide = require "lunula.refine.decide"
 local edit = require "lunula.refine.edit"
+local joined = require "lunula.data.joined"
 local label_of = require "lunula.data.label"
 local log = require "lunula.refine.log"
 local marks = require "lunula.refine.marks"
@@ -29,8 +30,6 @@ local records = require "lunula.data.records"
 local none = opt.none
 local OPTIONS = { issues = none, output = none, log = none, who = none,
   text = none, label = none, label_separator = none }
-
-local CHUNK = 65536  -- bytes that are written at a time
 
 -- each action: the role that it changes, and what the log counts it as
 local ROLES = { relabel = "label", replace = "text" }
@@ -177,23 +176,25 @@ local function finish(job)
   log.write(job.log, job.head, job.entries)
 end
 
--- The next bytes of the new file: some rows at a time, nil after the last.
-local function pieces_of(job)
-  local ended = false
-  return function()
-    if ended then return finish(job) end
-    local some, size = { job.begin }, #job.begin
-    job.begin = ""
-    while size < CHUNK and not ended do
-      local bytes = next_bytes(job)
-      ended = bytes == nil
-      some[#some + 1] = bytes or job.source.rest
-      size = size + #some[#some]
-    end
-    local piece = table.concat(some)
-    job.hasher:add(piece)
-    return piece
+-- The bytes of the new file: header, rows, and what follows them.
+local function next_piece(job)
+  if job.begin then
+    local head = job.begin
+    job.begin = nil
+    return head
   end
+  if job.ended then return finish(job) end
+  local bytes = next_bytes(job)
+  job.ended = bytes == nil
+  return bytes or job.source.rest
+end
+
+local function pieces_of(job)
+  return joined(function()
+    local piece = next_piece(job)
+    if piece then job.hasher:add(piece) end
+    return piece
+  end)
 end
 
 -- }========
@@ -292,7 +293,8 @@ end
 -- @string given.output path of the new file, in the format of the old one;
 --   replaced when it is there
 -- @string[opt] given.log path of the log, JSON lines (`OUTPUT.log.jsonl`):
---   what is returned, then a line for each decided issue
+--   what is returned, then a line for each decided issue, with what was there
+--   `before` and `after`; of personal data only the hash of what was
 -- @string[opt] given.who who decided, where an issue's `who` is empty
 -- @string[opt] given.text column of the text, as for `data.read`
 -- @string[opt] given.label column of the label, as for `data.read`

@@ -4,13 +4,23 @@
 -- decided it, and why.
 -- @module lunula.refine.log
 
-local files = require("lunula.core").io
+local core = require "lunula.core"
+local joined = require "lunula.data.joined"
 local json = require "lunula.json"
 
 local log = {}
 
 --- What the first line says it is.
 log.KIND = "refinement"
+
+-- What was masked or removed since it was personal is not kept here, but its
+-- hash.
+local function before_of(mark, did)
+  local before = did and did.before
+  if before == nil then return json.null end
+  if mark.kind ~= "personal_data" then return before end
+  return { sha256 = core.sha256(tostring(before)) }
+end
 
 -- of a mark that another one of its row does the work of
 local function note_of(mark, change)
@@ -38,7 +48,7 @@ function log.entry(mark, change, done, place)
     severity = mark.severity, evidence = mark.evidence,
     suggestion = mark.suggestion, decision = mark.decision,
     change = did and mark.action or "none",
-    before = did and did.before or json.null,
+    before = before_of(mark, did),
     after = did and did.after or json.null,
     note = note_of(mark, change),
     who = who ~= "" and who or place.who or "", why = mark.why or "",
@@ -54,11 +64,11 @@ function log.write(path, head, entries)
   local first = { kind = log.KIND }
   for name, value in pairs(head) do first[name] = value end
   local at = -1
-  files.write(path, function()
+  core.io.write(path, joined(function()
     at = at + 1
     local line = at == 0 and first or entries[at]
     return line and json.encode(line) .. "\n"
-  end)
+  end))
 end
 
 local function fail(message, ...)

@@ -8,6 +8,7 @@
 local check = require "lunula.check"
 local data = require "lunula.data"
 local files = require("lunula.core").io
+local joined = require "lunula.data.joined"
 local json = require "lunula.json"
 local labels = require "lunula.labels"
 local opt = require "lunula.options"
@@ -59,6 +60,12 @@ local function entries_of(parts, names)
   return entries, counts
 end
 
+-- As JSON: hashes need no escapes, and there may be very many.
+local function line_of(entry)
+  return ('{"hash":"%s","part":%s,"text":"%s"}\n'):format(entry.hash,
+    json.encode(entry.part), entry.text)
+end
+
 -- What was said of the split, for who reads the file.
 local function recorded(given)
   local said = {}
@@ -79,11 +86,11 @@ function file.save(path, parts, given)
   local entries, counts = entries_of(parts, names)
   local head, at = { kind = KIND, version = require("lunula").version,
     counts = counts, options = recorded(given) }, -1
-  files.write(path, function()
+  files.write(path, joined(function()
     at = at + 1
-    local line = at == 0 and head or entries[at]
-    return line and json.encode(line) .. "\n"
-  end)
+    if at == 0 then return json.encode(head) .. "\n" end
+    return entries[at] and line_of(entries[at])
+  end))
 end
 
 -- }========
