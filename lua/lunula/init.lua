@@ -13,9 +13,9 @@
 -- `baseline`, `batches`, `calibrate`, `checkpoint`, `classifier`, `compare`,
 -- `core`, `curve`, `data`, `distil`, `embedder`, `encoder`, `evaluate`,
 -- `explain`, `few_shot`, `hub`, `lora`, `metrics`, `multitask`, `nn`, `optim`,
--- `pretrain`, `problem`, `progress`, `quantize`, `recipes`, `schedule`,
--- `search`, `self_train`, `split`, `sweep`, `tensor`, `thresholds`,
--- `tokenizer`, `train`, `windows`.
+-- `pretrain`, `problem`, `progress`, `quantize`, `recipes`, `refine`,
+-- `schedule`, `search`, `self_train`, `split`, `sweep`, `tensor`,
+-- `thresholds`, `tokenizer`, `train`, `windows`.
 -- @module lunula
 
 local lunula = {}
@@ -28,8 +28,8 @@ local FIELDS = {
   "compare", "core", "curve", "data", "distil", "embedder", "encoder",
   "evaluate", "explain", "few_shot", "hub", "lora", "metrics", "multitask",
   "nn", "optim", "pretrain", "problem", "progress", "quantize", "recipes",
-  "schedule", "search", "self_train", "split", "sweep", "tensor", "thresholds",
-  "tokenizer", "train", "windows",
+  "refine", "schedule", "search", "self_train", "split", "sweep", "tensor",
+  "thresholds", "tokenizer", "train", "windows",
 }
 
 local MODULE = {}

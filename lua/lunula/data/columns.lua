@@ -60,7 +60,8 @@ end
 --- Finds the columns of a file among its names.
 -- A role whose option is nil is guessed where it has usual names (text and
 -- label) among the columns that no other role was given; otherwise it is left
--- out, as it is where the option is false.
+-- out, as it is where the option is false, and as a label is that nothing looks
+-- like where reading is not strict.
 -- @tparam {string,...} names of the columns, in order
 -- @tparam table given role to column name (or number), nil or false
 -- @tparam Lines input for errors
@@ -80,8 +81,11 @@ function columns.find(names, given, input, line)
       at = position[name] or input:fail(line,
         "no column '%s'; there are: %s", name, known)
     elseif asked == nil and USUAL[role] then
-      at = usual_position(role, names, given) or input:fail(line,
-        "which column is the %s? give %s = one of: %s", role, role, known)
+      at = usual_position(role, names, given)
+      if not at and (role == "text" or given.strict ~= false) then
+        input:fail(line, "which column is the %s? give %s = one of: %s", role,
+          role, known)
+      end
     end
     if at then
       chosen[#chosen + 1] = { role = role, name = names[at], position = at }
@@ -130,8 +134,9 @@ function columns.check_keep(keep)
 end
 
 -- Whether a value may be nothing but space: texts where that is allowed; the
--- label of a row that may have none.
+-- label of a row that may have none; all where reading is not strict.
 local function may_be_empty(role, options)
+  if options.strict == false then return true end
   if role == "label" then return options.label_separator ~= nil end
   return options.empty and (role == "text" or role == "text_pair")
 end

@@ -8,6 +8,7 @@
 -- @module lunula.data
 
 local check = require "lunula.check"
+local core = require "lunula.core"
 local opt = require "lunula.options"
 local columns = require "lunula.data.columns"
 local csv = require "lunula.data.csv"
@@ -20,7 +21,7 @@ local none = opt.none
 local OPTIONS = {
   text = none, text_pair = none, label = none, group = none, time = none,
   format = none, header = true, empty = false, name = none,
-  label_separator = none, label_type = "string", keep = none,
+  label_separator = none, label_type = "string", keep = none, strict = true,
 }
 
 local LABEL_TYPES = { string = true, number = true }
@@ -247,6 +248,10 @@ end
 -- @bool[opt=true] options.header false for a CSV or TSV without: columns
 --   are then numbers from 1
 -- @bool[opt=false] options.empty whether texts may be empty
+-- @bool[opt=true] options.strict false for who looks for what is wrong: texts
+--   and labels may be empty or missing, there need be no label column, labels
+--   are strings, and what is wrong with a row's is its `fault`. What breaks the
+--   structure of the file stays an error
 -- @tparam[opt] string options.name what errors call the source
 -- @treturn {table,...} rows of strings: text, label (or labels), text_pair,
 --   group, time, and the table `kept`.
@@ -269,4 +274,33 @@ function data.read(source, options)
   return rows
 end
 
-return data
+-- A label as bytes. Of several the order says nothing.
+local function label_bytes(row)
+  if type(row.label) == "number" then return core.number_text(row.label) end
+  if not row.labels then return row.label or "" end
+  local sorted = {}
+  for i, label in ipairs(row.labels) do sorted[i] = label end
+  table.sort(sorted)
+  return table.concat(sorted, "\0")
+end
+
+--- By what a row is known again, wherever it stands: the SHA-256 of its text,
+-- its second text and its label, with a zero byte after each text.
+-- @tparam table row as from `data.read`; what it lacks counts as empty
+-- @treturn string 64 hexadecimal digits
+-- @usage local known = {}
+-- for _, row in ipairs(rows) do known[data.hash(row)] = row end
+function data.hash(row)
+  check.table(row, "data.hash: row")
+  check.string(row.text, "data.hash: text")
+  return core.sha256(table.concat({ row.text, row.text_pair or "",
+    label_bytes(row) }, "\0"))
+end
+
+-- The audit stands on the modules that read: it is loaded when it is used.
+return setmetatable(data, { __index = function(self, name)
+  if name ~= "audit" then return nil end
+  local audit = require "lunula.audit"
+  rawset(self, name, audit)
+  return audit
+end })

@@ -80,17 +80,21 @@ end
 --- The row that an object holds.
 -- @tparam table object
 -- @tparam {table,...} chosen as from `columns.find`; only role and name count
--- @tparam table options of `data.rows`: with a `label_separator` a label may
---   be an array of them; `keep`
+-- @tparam table options of `data.rows`: with a `label_separator`, or where
+--   reading is not `strict`, a label may be an array; where it is not strict,
+--   what is missing is empty; `keep`
 -- @tparam Lines input for errors
 -- @treturn table role to string, or of a label to an array of strings; `kept`
 -- @raise when a key is missing, or has a value of the wrong type
 function jsonl.row(object, chosen, options, input)
-  local several = options.label_separator ~= nil
+  local is_strict = options.strict ~= false
+  local several = options.label_separator ~= nil or not is_strict
   local row = { kept = options.keep and kept_of(object, options.keep, input) }
   for _, column in ipairs(chosen) do
     local value = object[column.name]
-    if value == nil or value == cjson.null then
+    if value == cjson.null then value = nil end
+    if value == nil and not is_strict then value = "" end
+    if value == nil then
       input:fail(input.number, "no '%s' in this object", column.name)
     end
     local may_be_several = several and column.role == "label"
