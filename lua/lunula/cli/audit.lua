@@ -1,4 +1,4 @@
---- lunula audit: what is wrong with labelled texts, before they are learnt from.
+--- lunula audit: what is wrong with labelled texts, before they are learnt.
 -- Standard output has a table; the folder has every issue.
 -- @module lunula.cli.audit
 
