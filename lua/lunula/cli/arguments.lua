@@ -1,6 +1,7 @@
 --- Command-line arguments by declaration: parsed, checked, and their help.
 -- A command declares `name`, `summary`, `positional` (a list of `{ name=,
--- what=, optional= }`) and `options` (a list of `{ name=, type=, what=,
+-- what=, optional=, several= }`, of which the last may be several words, a
+-- list) and `options` (a list of `{ name=, type=, what=,
 -- value=, default=, required=, hidden=, section= }`; a section is a heading of
 -- the help, above the option that has it). Options are long: `--name value` or
 -- `--name=value`. A boolean takes no value: `--name` turns it on, and one that
@@ -198,15 +199,23 @@ local function sort_words(command, words)
   return values, plain
 end
 
+local function from(words, first)
+  local rest = {}
+  for i = first, #words do rest[#rest + 1] = words[i] end
+  return rest
+end
+
 local function place(command, values, plain)
+  local takes_all = false
   for i, positional in ipairs(command.positional) do
     if not plain[i] and not positional.optional then
       wrong("%s is missing: %s", positional.name, arguments.usage(command))
     end
-    values[positional.name:lower()] = plain[i]
+    takes_all = positional.several
+    values[positional.name:lower()] = takes_all and from(plain, i) or plain[i]
   end
   local extra = plain[#command.positional + 1]
-  if extra then
+  if extra and not takes_all then
     wrong("'%s' is too much: %s", extra, arguments.usage(command))
   end
 end
@@ -299,8 +308,8 @@ function arguments.usage(command)
   end
   words[#words + 1] = #command.options > 0 and "[options]" or nil
   for _, positional in ipairs(command.positional) do
-    words[#words + 1] = positional.optional
-      and "[" .. positional.name .. "]" or positional.name
+    local word = positional.name .. (positional.several and "..." or "")
+    words[#words + 1] = positional.optional and "[" .. word .. "]" or word
   end
   return table.concat(words, " ")
 end
