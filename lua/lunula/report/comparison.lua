@@ -101,7 +101,7 @@ local function mcnemar(document)
   local neither = both and document.n - both - only_a - only_b
   local a, b = markup.data(a_name, NAME), markup.data(b_name, NAME)
   local name = "Texts by who is right"
-  return { e.h4 { name }, grid.new(name, { named = true, grid.text "",
+  return { e.h3 { name }, grid.new(name, { named = true, grid.text "",
       grid.number { b, " right" }, grid.number { b, " wrong" } },
       { { { a, " right" }, number.count(both), number.count(only_a) },
         { { a, " wrong" }, number.count(only_b), number.count(neither) } }),
@@ -133,7 +133,7 @@ local function costs(document)
     end
   end
   if #rows == 0 then return false end
-  return { e.h4 { "Cost" }, grid.new("Cost", { named = true, grid.text "",
+  return { e.h3 { "Cost" }, grid.new("Cost", { named = true, grid.text "",
     grid.number { markup.data(a_name, NAME) },
     grid.number { markup.data(b_name, NAME) } }, rows) }
 end
@@ -157,7 +157,7 @@ local function wins_of(document, side, winner)
   local list = fields.records(fields.table(document.wins)[side])
   if #list == 0 then return false end
   local _, _, a_name, b_name = sides_of(document)
-  return { e.h4 { "Where only ", markup.data(winner, NAME), " is right" },
+  return { e.h3 { "Where only ", markup.data(winner, NAME), " is right" },
     grid.new("Where only " .. markup.label(winner, NAME) .. " is right", {
       grid.number "Row", grid.text("Text", "long"), grid.text "Right label",
       grid.text { markup.data(a_name, NAME) },
@@ -174,7 +174,7 @@ local function left_out(document)
         number.count(counts[why]) }
     end
   end
-  return #rows > 0 and { e.h4 { "Left out" },
+  return #rows > 0 and { e.h3 { "Left out" },
     grid.new("Left out", { named = true, grid.text "Why",
       grid.number "Texts" }, rows) }
 end
@@ -186,8 +186,8 @@ function comparison.of(document)
   local _, _, a_name, b_name = sides_of(document)
   return {
     e.div { class = "figures", accuracy(document), difference(document) },
-    mcnemar(document), costs(document), wins_of(document, "a", a_name),
-    wins_of(document, "b", b_name), left_out(document),
+    grid.parts { mcnemar(document), costs(document), left_out(document) },
+    wins_of(document, "a", a_name), wins_of(document, "b", b_name),
   }
 end
 

@@ -16,7 +16,8 @@ local confusion = {}
 
 local MOST_LABELS = 20  -- of a matrix
 local UPRIGHT = 5       -- from here on the names above stand upright
-local MOST_PAIRS = 30
+local MOST_PAIRS = 15
+local MOST_SHOWN = 12   -- labels whose scores are not folded away
 local NAME = 40         -- characters of a label
 
 local function label_of(document, i)
@@ -38,6 +39,12 @@ local function share_of(count, total)
   return total > 0 and count / total or 0
 end
 
+-- a share that is not quite nothing says so
+local function percent(share)
+  if share > 0 and share < 0.005 then return "<" .. number.share(0.01, 0) end
+  return number.share(share, 0)
+end
+
 -- {======== a matrix ========
 
 local function cell(count, total, is_right)
@@ -46,7 +53,7 @@ local function cell(count, total, is_right)
   return e.td {
     class = (is_right and "right r" or "wrong w") .. number.fixed(level, 0),
     number.count(count),
-    count > 0 and e.small { " " .. number.share(share, 0) } or false,
+    count > 0 and e.small { " " .. percent(share) } or false,
   }
 end
 
@@ -110,7 +117,7 @@ local function pair_table(document, n)
     local pair = found[rank]
     local total = row_total(document, pair.i, n)
     rows[rank] = { label_of(document, pair.i), label_of(document, pair.j),
-      number.count(pair.count), number.share(share_of(pair.count, total), 0) }
+      number.count(pair.count), percent(share_of(pair.count, total)) }
   end
   return {
     e.p { e.b { "Most confused labels." }, (" The %s largest numbers of %s "
@@ -123,6 +130,14 @@ local function pair_table(document, n)
 end
 
 -- }========
+
+--- Whether the confusions are a matrix that takes all of a wide page.
+-- @tparam table document
+-- @treturn bool
+function confusion.is_wide(document)
+  local n = #fields.table(document.labels)
+  return n >= UPRIGHT and n <= MOST_LABELS
+end
 
 --- The confusions of an evaluation.
 -- @tparam table document
@@ -142,6 +157,19 @@ local function score_row(label, class)
     number.count(class.support), f1 = number.known(class.f1) or -1 }
 end
 
+local COLUMNS = { named = true, grid.text "Label", grid.number "Precision",
+  grid.number "Recall", grid.number "F1", grid.number "Texts" }
+
+-- the worst, and all of them folded away
+local function score_tables(rows)
+  local worst, name = {}, "Scores of each label, the worst first"
+  for i = 1, math.min(#rows, MOST_SHOWN) do worst[i] = rows[i] end
+  return { grid.new(name, COLUMNS, worst),
+    #rows > #worst and e.details {
+      e.summary { ("All %s labels"):format(number.count(#rows)) },
+      grid.new(name, COLUMNS, rows) } }
+end
+
 --- Precision, recall and F1 of each label, the worst first.
 -- @tparam table document
 -- @treturn ?{Node,...} nil where it tells none
@@ -158,9 +186,7 @@ function confusion.per_label(document)
     if a.f1 ~= b.f1 then return a.f1 < b.f1 end
     return a.i < b.i
   end)
-  return grid.new("Scores of each label, the worst first", { named = true,
-    grid.text "Label", grid.number "Precision", grid.number "Recall",
-    grid.number "F1", grid.number "Texts" }, rows)
+  return score_tables(rows)
 end
 
 -- }========

@@ -10,8 +10,6 @@ local plot = require "lunula.report.plot"
 local scale = require "lunula.report.scale"
 local scores = require "lunula.report.scores"
 
-local e = markup.element
-
 local curves = {}
 
 local BUCKETS = 200     -- parts of the steps, of which two points are drawn
@@ -290,17 +288,16 @@ end
 
 --- The learning curves of a training.
 -- @tparam table document
--- @treturn Node
+-- @treturn {Node,...}
 function curves.of(document)
   local history = fields.records(document.history)
   local best = number.known(document.best_epoch)
-  local figures = { loss_by_step(document.steps),
+  return { loss_by_step(document.steps),
     by_epoch("Loss by epoch", losses_of(history), best, number.figure),
     by_epoch("Validation scores by epoch", scores_of(history, SHARES),
       best, number.share),
     by_epoch("Other validation scores by epoch", scores_of(history, OTHERS),
       best, number.figure) }
-  return e.div { class = "figures", figures }
 end
 
 return curves

@@ -10,7 +10,7 @@ local dots = {}
 
 local ROW, TOP, BOTTOM = 30, 12, 46
 local LEFT, RIGHT = 128, 62    -- room for names, and for values
-local NAME = 17                -- columns of a name
+local NAME = 16                -- columns of a name
 
 local function range_of(items, reference)
   local values = { reference }

@@ -50,9 +50,9 @@ local function rows_of(list, rate)
   return rows
 end
 
-local function groups(title, list, rate)
-  local items = items_of(list, rate)
-  local named = fields.words(rate)
+local function groups(list, rate)
+  local items, named = items_of(list, rate), fields.words(rate)
+  local title = fields.title(named) .. " by group"
   return e.div { class = "figures", dots.figure { title = title,
     says = ("%d groups."):format(#list), items = items,
     text_of = number.share, axis = named, columns = { named = true,
@@ -62,9 +62,9 @@ end
 
 local function section(name, value)
   local list = fields.records(value)
-  local title, rate = fields.words(name), rate_of(list)
-  return { e.h4 { markup.data(title, NAME) },
-    rate and groups(title, list, rate) or figures.of(title, value) }
+  local title, rate = fields.title(name), rate_of(list)
+  return { name ~= "fairness" and e.h4 { markup.data(title, NAME) },
+    rate and groups(list, rate) or figures.of(title, value) }
 end
 
 --- The fairness figures of an audit or evaluation.

@@ -48,4 +48,11 @@ function fields.words(name)
   return (name:gsub("_", " "))
 end
 
+--- The same, as a title.
+-- @string name
+-- @treturn string "Near duplicate"
+function fields.title(name)
+  return (fields.words(name):gsub("^%l", string.upper))
+end
+
 return fields

@@ -15,8 +15,8 @@ local e = markup.element
 local findings = {}
 
 local SEVERITIES = { "high", "medium", "low" }
-local CLASS = { high = "b", medium = "a", low = "c" }
-local BAR, ROW, LEFT, RIGHT = 15, 30, 138, 118
+local BAR, ROW, GAP = 15, 30, 2
+local LEFT, RIGHT = 138, 112  -- room for names, and for numbers
 local NAME, PATH, TEXT = 20, 120, 300
 local MOST_EXAMPLES = 5
 local MOST_KINDS = 40
@@ -77,29 +77,43 @@ local function kinds_of(document)
   return found
 end
 
-local function bar(kind, i, x)
-  local y, at, out = 8 + (i - 0.5) * ROW, LEFT, {}
-  local function part(n, class)
+-- the parts of a bar, side by side; and where the last one ends
+local function parts_of(kind, y, x)
+  local at, out = LEFT, {}
+  local function part(severity)
+    local n = number.known(kind.parts[severity])
     if not n or n <= 0 then return end
     local width = math.max(x(n) - LEFT, 1.5)
     out[#out + 1] = plot.draw.rect { x = at, y = y - BAR / 2, width = width,
-      height = BAR, class = "bar " .. class }
-    at = at + width
+      height = BAR, class = "bar " .. severity }
+    at = at + width + GAP
   end
-  for _, severity in ipairs(SEVERITIES) do
-    part(number.known(kind.parts[severity]), CLASS[severity])
-  end
-  if at == LEFT then part(kind.n, "none") end
+  for _, severity in ipairs(SEVERITIES) do part(severity) end
+  if #out == 0 then part "unknown" end
+  return out, at
+end
+
+-- the number at a bar's end, and how many of it are bad
+local function number_of(kind)
+  local high = number.known(kind.parts.high)
+  local text = number.count(kind.n)
+  if not high or high <= 0 then return text end
+  return high == kind.n and text .. ", all high"
+    or ("%s, %s high"):format(text, number.count(high))
+end
+
+local function bar(kind, i, x)
+  local y = 8 + (i - 0.5) * ROW
+  local parts, right = parts_of(kind, y, x)
   return { plot.text(LEFT - 10, y + 4,
-      markup.label(fields.words(kind.kind), NAME), "end"), out,
-    plot.text(at + 7, y + 4, number.count(kind.n), "start", "name"),
-  }
+      markup.label(fields.words(kind.kind), NAME), "end"), parts,
+    plot.text(right + 6, y + 4, number_of(kind), "start", "name") }
 end
 
 local function bars(kinds)
   local most, out = 0, {}
   for _, kind in ipairs(kinds) do most = math.max(most, kind.n) end
-  local x = scale.linear(0, math.max(most, 1), LEFT, plot.WIDTH - RIGHT / 2)
+  local x = scale.linear(0, math.max(most, 1), LEFT, plot.WIDTH - RIGHT)
   for i, kind in ipairs(kinds) do out[i] = bar(kind, i, x) end
   out[#out + 1] = plot.line(LEFT, 8, LEFT, 8 + #kinds * ROW, "axis")
   return out
@@ -118,8 +132,7 @@ local function severity_key()
   local parts = { "By severity: " }
   for i, severity in ipairs(SEVERITIES) do
     parts[#parts + 1] = i > 1 and ", " or ""
-    parts[#parts + 1] = e.span { class = "key k" .. CLASS[severity],
-      severity }
+    parts[#parts + 1] = e.span { class = "key " .. severity, severity }
   end
   parts[#parts + 1] = " (in this order in a bar)."
   return parts
@@ -131,45 +144,38 @@ local function counts(document)
   local rows, total = count_rows(kinds), 0
   for _, kind in ipairs(kinds) do total = total + kind.n end
   for i = #kinds, MOST_KINDS + 1, -1 do kinds[i] = nil end
-  return e.div { class = "figures", plot.figure {
+  return plot.figure {
     title = "What was found", note = severity_key(),
     says = ("%s findings of %d kinds; most of them: %s, %s."):format(
       number.count(total), #rows, markup.label(fields.words(kinds[1].kind),
       NAME), number.count(kinds[1].n)),
     height = 16 + #kinds * ROW, drawing = bars(kinds),
     columns = { named = true, grid.text "Kind", grid.number "Lines",
-      grid.text "By severity" }, rows = rows } }
+      grid.text "By severity" }, rows = rows }
 end
 
 -- }========
 
 -- {======== examples, files, figures ========
 
-local function example_rows(list)
-  local rows = {}
-  for i, found in ipairs(list) do
-    if i > MOST_EXAMPLES then break end
-    rows[i] = { { markup.data(found.file, PATH), ":",
-        number.known(found.row) and number.fixed(found.row, 0) or "?" },
-      markup.data(found.severity, NAME), markup.data(found.evidence, TEXT),
-      markup.data(found.suggestion, TEXT) }
-  end
-  return rows
+local function example_row(kind, found)
+  return { fields.words(kind), { markup.data(found.file, PATH), ":",
+      number.known(found.row) and number.fixed(found.row, 0) or "?" },
+    markup.data(found.severity, NAME), markup.data(found.evidence, TEXT),
+    markup.data(found.suggestion, TEXT) }
 end
 
 local function examples(document)
-  local out = {}
+  local rows = {}
   for _, kind in ipairs(kinds_of(document)) do
-    local list = examples_of(document, kind.kind)
-    if #list > 0 then
-      local name = fields.words(kind.kind)
-      out[#out + 1] = { e.h4 { markup.data(name, TEXT) },
-        grid.new("Examples: " .. name, { grid.text "Place",
-          grid.text "Severity", grid.text("Evidence", "long"),
-          grid.text "Suggestion" }, example_rows(list)) }
+    for i, found in ipairs(examples_of(document, kind.kind)) do
+      if i > MOST_EXAMPLES then break end
+      rows[#rows + 1] = example_row(kind.kind, found)
     end
   end
-  return #out > 0 and { e.h3 { "Examples" }, out }
+  return #rows > 0 and { e.h3 { "Examples" }, grid.new("Examples", {
+    grid.text "Kind", grid.text "Place", grid.text "Severity",
+    grid.text("Evidence", "long"), grid.text("Suggestion", "long") }, rows) }
 end
 
 local function files(document)
@@ -184,15 +190,15 @@ local function files(document)
 end
 
 local function other_figures(document)
-  local out = {}
+  local parts = {}
   for _, name in ipairs(fields.names(document.figures)) do
     if not findings.is_fairness(name) then
-      local title = fields.words(name)
-      out[#out + 1] = { e.h4 { markup.data(title, TEXT) },
+      local title = fields.title(name)
+      parts[#parts + 1] = { e.h4 { markup.data(title, TEXT) },
         figures.of(title, document.figures[name]) }
     end
   end
-  return #out > 0 and { e.h3 { "Figures" }, out }
+  return #parts > 0 and { e.h3 { "Figures" }, grid.parts(parts) }
 end
 
 local function skipped(document)
@@ -212,8 +218,11 @@ end
 -- @tparam table document
 -- @treturn {Node,...}
 function findings.of(document)
-  return { counts(document), examples(document), files(document),
-    other_figures(document), skipped(document) }
+  return {
+    e.div { class = "figures", counts(document),
+      e.div { files(document), skipped(document) } },
+    examples(document), other_figures(document),
+  }
 end
 
 return findings

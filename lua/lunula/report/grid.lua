@@ -80,4 +80,13 @@ function grid.pairs(name, pairs)
   return { grid.box(name, e.table { class = "pairs", e.tbody(rows) }) }
 end
 
+--- Parts of a section, side by side where there is room.
+-- @tparam {content,...} parts without nil; false is nothing
+-- @treturn Node
+function grid.parts(parts)
+  local out = {}
+  for i, part in ipairs(parts) do out[i] = part and e.div { part } end
+  return e.div { class = "parts", out }
+end
+
 return grid

@@ -39,8 +39,14 @@ local NAMES = { training = "Training", evaluation = "Evaluation",
 
 -- {======== sections ========
 
+-- a part with its heading, which takes half of a wide page
 local function part(title, content)
   return content and { e.h3 { title }, content } or false
+end
+
+-- one that takes all of it
+local function wide(title, content)
+  return content and e.div { e.h3 { title }, content } or false
 end
 
 -- training options and figures that no chart shows
@@ -63,12 +69,13 @@ local function run_table(found)
 end
 
 local function score_table(found)
-  local rows = {}
+  local rows, columns = {}, { named = true, grid.text "Score",
+    grid.number "Value" }
   for i, score in ipairs(scores.of(found)) do
     rows[i] = { score.name, score.text, score.interval or "" }
+    if score.interval then columns[3] = grid.number "95 % interval" end
   end
-  return #rows > 0 and grid.new("Scores", { named = true, grid.text "Score",
-    grid.number "Value", grid.number "95 % interval" }, rows)
+  return #rows > 0 and grid.new("Scores", columns, rows)
 end
 
 local function bars_to_pass(found)
@@ -100,27 +107,34 @@ end
 local SECTIONS = {}
 
 function SECTIONS.training(found)
-  return { curves.of(found), part("The run", run_table(found)) }
+  return e.div { class = "figures", curves.of(found),
+    e.div { part("The run", run_table(found)) } }
 end
 
 function SECTIONS.evaluation(found)
+  local is_wide = confusion.is_wide(found)
+  local confusions = (is_wide and wide or part)("Confusions",
+    confusion.of(found))
   return {
-    part("Bars to pass", bars_to_pass(found)),
-    part("Scores", score_table(found)),
-    part("Confusions", confusion.of(found)),
-    part("Each label, the worst first", confusion.per_label(found)),
-    part("Are its probabilities honest?", reliability.of(found)),
-    part("Only the surest answers", selective(found)),
-    part("Slices", slices.of(found)),
-    part("Fairness", fairness.of(found)),
-    part("The worst errors", errors.of(found)),
+    grid.parts {
+      { part("Scores", score_table(found)),
+        part("Bars to pass", bars_to_pass(found)) },
+      { not is_wide and confusions,
+        part("Each label, the worst first", confusion.per_label(found)) },
+    },
+    is_wide and confusions,
+    grid.parts { part("Are its probabilities honest?", reliability.of(found)),
+      part("Only the surest answers", selective(found)) },
+    wide("Slices", slices.of(found)),
+    wide("Fairness", fairness.of(found)),
+    wide("The worst errors", errors.of(found)),
   }
 end
 
 SECTIONS.comparison = comparison.of
 
 function SECTIONS.audit(found)
-  return { findings.of(found), part("Fairness", fairness.of(found)) }
+  return { findings.of(found), wide("Fairness", fairness.of(found)) }
 end
 
 SECTIONS.card = card.of
@@ -157,21 +171,23 @@ local function short(path)
   return path:match "([^/]+/[^/]+)/*$" or path
 end
 
+local function name_of(found)
+  return found.of_training and "Test after training" or NAMES[found.kind]
+end
+
 -- Copies of the documents with titles that tell them apart.
 local function titled(documents)
   local found, counts = {}, {}
   for _, each in ipairs(documents) do
-    counts[each.kind] = (counts[each.kind] or 0) + 1
+    local name = name_of(each)
+    counts[name] = (counts[name] or 0) + 1
   end
   for i, each in ipairs(documents) do
-    local copy, name = {}, NAMES[each.kind]
+    local copy, name = {}, name_of(each)
     for field, value in pairs(each) do copy[field] = value end
-    if each.of_training then name = "Test after training" end
-    copy.title = { name }
-    local path = fields.text(each.path)
-    if counts[each.kind] > 1 and path then
-      copy.title = { name, ": ", markup.data(short(path), PATH) }
-    end
+    local path = counts[name] > 1 and fields.text(each.path)
+    copy.title = path and { name, ": ", markup.data(short(path), PATH) }
+      or { name }
     found[i] = copy
   end
   return found
@@ -212,7 +228,7 @@ local function body(documents, o, title)
     e.a { class = "skip", href = "#main", "Skip to the report" },
     e.header { e.h1 { markup.data(title, TITLE) }, contents(documents) },
     e.main { id = "main",
-      #main > 0 and e.section { class = "first",
+      main and e.section { class = "first",
         ["aria-labelledby"] = "title-0",
         e.h2 { id = "title-0", "Summary" }, main } or false,
       sections },

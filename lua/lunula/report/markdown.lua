@@ -30,8 +30,10 @@ end
 -- tried in this order where they begin at the same place.
 local SPANS = {
   { "`+([^`]+)`+", function(text) return e.code { text } end },
-  { "!%[([^%]]*)%]%([^%)%s]*%)", function(text) return text end },
-  { "%[([^%]]+)%]%(([^%)%s]+)%)", link },
+  { "!%[([^%]]*)%]%b()", function(text) return text end },
+  { "%[([^%]]+)%](%b())", function(text, address, depth)
+    return link(text, address:sub(2, -2), depth)
+  end },
   { "<(https?://[^%s<>]+)>", function(address, depth)
     return link(address, address, depth)
   end },

@@ -107,7 +107,7 @@ function reliability.of(document)
     says = ("Expected calibration error %s, over %d bins."):format(ece,
       #bins),
     height = HEIGHT + COUNTS, drawing = { drawing(bins),
-      plot.text(plot.WIDTH - 26, 34, "ECE " .. ece, "end", "name") },
+      plot.text(64, 34, "ECE " .. ece, "start", "name") },
     columns = { named = true, grid.text "Confidence", grid.number "Its mean",
       grid.number "Right", grid.number "Texts" },
     rows = rows_of(bins) }

@@ -22,7 +22,7 @@ local ALL = {
   { "spearman", "Spearman", number.figure },
   { "quadratic_kappa", "quadratic weighted kappa", number.figure },
   { "mcc", "Matthews correlation", number.figure },
-  { "ece", "expected calibration error", number.figure },
+  { "ece", "calibration error (ECE)", number.figure },
   { "brier", "Brier score", number.figure },
   { "loss", "loss", number.figure },
 }

@@ -71,6 +71,7 @@ h2{font-size:1.4rem}
 h3{font-size:1.1rem;margin-top:2.2rem}
 h4,h5,h6{font-size:1rem;margin-top:1.6rem}
 p,ul,ol,dl,blockquote,pre{margin:0 0 1rem;max-width:44rem}
+li>ul,li>ol{margin-bottom:0}
 section{border-top:1px solid var(--line);padding-top:1.75rem;
 margin-top:2.75rem}
 section.first{border-top:0;margin-top:0;padding-top:1.25rem}
@@ -84,15 +85,18 @@ nav li{min-width:0}
 .note,.where{color:var(--soft);font-size:.9rem}
 .where{margin-top:-.35rem}
 .sub{margin:1.2rem 0 .3rem;font-weight:600}
-.tiles{display:grid;gap:1.25rem 2rem;max-width:none;
-grid-template-columns:repeat(auto-fill,minmax(10.5rem,1fr));margin:0 0 1.5rem}
+.tiles{display:grid;gap:1.25rem 1.5rem;max-width:none;
+grid-template-columns:repeat(auto-fill,minmax(9.5rem,1fr));margin:0 0 1.5rem}
 .tiles div{min-width:0}
 .tiles dt{color:var(--soft);font-size:.875rem}
 .tiles dd{margin:0;font-variant-numeric:tabular-nums}
 .tiles dd.main{font-size:1.6rem;line-height:1.25;font-weight:600}
 .tiles dd.more{color:var(--soft);font-size:.875rem}
-.figures{display:grid;gap:2rem 3rem;align-items:start;
-grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),33rem))}
+.figures,.parts{display:grid;gap:1.5rem 3rem;align-items:start;
+grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr))}
+.parts{row-gap:0}
+.figures>*,.parts>*{min-width:0}
+.figures>div>h3:first-child{margin-top:0}
 figure{margin:0 0 1.25rem;min-width:0}
 figcaption{margin-bottom:.6rem;font-size:.9rem;color:var(--soft);
 max-width:44rem}
@@ -119,12 +123,15 @@ stroke-linecap:round}
 .dot.a,.bar.a,svg .name.a{fill:var(--a)}
 .dot.b,.bar.b,svg .name.b{fill:var(--b)}
 .dot.c,.bar.c,svg .name.c{fill:var(--c)}
-.bar.none{fill:var(--edge)}
-.key::before{content:"";display:inline-block;width:.7em;height:.7em;
-margin-right:.3em}
-.ka::before{background:var(--a)}
-.kb::before{background:var(--b)}
-.kc::before{background:var(--c)}
+.bar.high{fill:var(--b)}
+.bar.medium{fill:var(--w6);stroke:var(--b)}
+.bar.low{fill:var(--page);stroke:var(--b)}
+.bar.unknown{fill:var(--edge)}
+.key{white-space:nowrap}
+.key::before{content:"";display:inline-block;width:.75em;height:.75em;
+margin-right:.3em;background:var(--b)}
+.key.medium::before{background:var(--w6);border:1px solid var(--b)}
+.key.low::before{background:var(--page);border:1px solid var(--b)}
 details{margin:.6rem 0 0;font-size:.9rem}
 summary{cursor:pointer;color:var(--soft);width:fit-content}
 details[open] summary{margin-bottom:.5rem}
@@ -145,12 +152,14 @@ border:2px solid var(--page);white-space:nowrap}
 .matrix td.right{outline:2px solid var(--a);outline-offset:-4px;
 font-weight:600}
 .matrix thead th{text-align:right}
+.matrix tbody th,.matrix thead td{padding-left:0}
 .matrix tbody th{position:sticky;left:0;background:var(--page);
 max-width:11rem}
 .upright thead th span{writing-mode:vertical-rl;transform:rotate(180deg);
 max-height:11rem}
 .upright td.right,.upright td.wrong{min-width:0;padding:.25rem .35rem;
 font-size:.8rem}
+.matrix td.w0{color:var(--soft)}
 .matrix small{opacity:1;font-weight:400;font-size:.75em}
 .upright small{display:block}
 ol.errors{padding-left:1.6rem;max-width:48rem}
@@ -185,6 +194,7 @@ header{padding-top:1.5rem}
 h1{font-size:1.6rem}
 .tiles{grid-template-columns:repeat(auto-fill,minmax(8.5rem,1fr))}
 svg text{font-size:14px}
+td.long,th.long{min-width:12rem}
 svg .small{font-size:11px}
 }
 @media print{
@@ -197,11 +207,14 @@ table{font-size:8.5pt}
 th,td,td.long,th.long{min-width:0}
 .upright td.right,.upright td.wrong{font-size:6pt;padding:1pt 2pt}
 figure,tr,.errors li,.tiles div{break-inside:avoid}
-h2,h3,h4,figcaption{break-after:avoid}
+h2,h3,h4,figcaption,.where,.note{break-after:avoid}
+th,td{overflow-wrap:anywhere}
+.matrix td.right,.matrix td.wrong{min-width:0}
 pre{white-space:pre-wrap}
 a{color:inherit}
 svg{max-width:82mm}
-.figures{grid-template-columns:1fr 1fr;gap:6mm}
+.figures,.parts{grid-template-columns:1fr 1fr;gap:0 6mm}
+.tiles{gap:4mm}
 td,mark,rect,.key::before{-webkit-print-color-adjust:exact;
 print-color-adjust:exact}
 }

@@ -2,6 +2,7 @@
 -- @module lunula.report.summary
 
 local fields = require "lunula.report.fields"
+local grid = require "lunula.report.grid"
 local markup = require "lunula.report.markup"
 local number = require "lunula.report.number"
 local scores = require "lunula.report.scores"
@@ -39,8 +40,8 @@ function MAIN.evaluation(document)
   local tiles = {}
   for _, score in ipairs(scores.of(document)) do
     if AT_TOP[score.field] then
-      tiles[#tiles + 1] = { score.name:sub(1, 1):upper() .. score.name:sub(2),
-        score.text, score.interval and "95 %: " .. score.interval }
+      tiles[#tiles + 1] = { fields.title(score.name), score.text,
+        score.interval and "95 %: " .. score.interval }
     end
   end
   tiles[#tiles + 1] = { "Texts", number.count(document.n) }
@@ -96,7 +97,7 @@ end
 
 --- The summary.
 -- @tparam {table,...} documents each with its `title`
--- @treturn {Node,...}
+-- @treturn ?Node nil where none has any
 function summary.of(documents)
   local out = {}
   for _, document in ipairs(documents) do
@@ -106,7 +107,7 @@ function summary.of(documents)
         e.dl { class = "tiles", tiles } }
     end
   end
-  return out
+  return #out > 0 and grid.parts(out) or nil
 end
 
 return summary
