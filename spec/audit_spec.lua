@@ -181,6 +181,7 @@ describe("an audit", function()
     assert.is_string(summary.skipped.truncated)
     assert.are.equal(6, summary.figures.balance.rows)
     assert.is_nil(file.read(out .. "/issues.csv"):find "\n.")
+    assert.matches("^<!DOCTYPE html>", file.read(out .. "/report.html"))
   end)
 
   it("shows no more than five examples of a kind", function()

@@ -13,8 +13,8 @@
 -- `baseline`, `batches`, `calibrate`, `checkpoint`, `classifier`, `core`,
 -- `data`, `distil`, `embedder`, `encoder`, `evaluate`, `explain`, `few_shot`,
 -- `hub`, `lora`, `metrics`, `multitask`, `nn`, `optim`, `pretrain`, `problem`,
--- `progress`, `quantize`, `recipes`, `schedule`, `search`, `self_train`,
--- `split`, `sweep`,
+-- `progress`, `quantize`, `recipes`, `report`, `schedule`, `search`,
+-- `self_train`, `split`, `sweep`,
 -- `tensor`, `thresholds`, `tokenizer`, `train`, `windows`.
 -- @module lunula
 
@@ -27,9 +27,9 @@ local FIELDS = {
   "active", "baseline", "batches", "calibrate", "checkpoint", "classifier",
   "core", "data", "distil", "embedder", "encoder", "evaluate", "explain",
   "few_shot", "hub", "lora", "metrics", "multitask", "nn", "optim", "pretrain",
-  "problem", "progress", "quantize", "recipes", "schedule", "search",
-  "self_train", "split", "sweep", "tensor", "thresholds", "tokenizer", "train",
-  "windows",
+  "problem", "progress", "quantize", "recipes", "report", "schedule",
+  "search", "self_train", "split", "sweep", "tensor", "thresholds",
+  "tokenizer", "train", "windows",
 }
 
 local MODULE = {}
