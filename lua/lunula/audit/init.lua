@@ -33,8 +33,8 @@ audit.CHECKS = {
 local none = opt.none
 local OF_READING = { text = none, text_pair = none, label = none,
   group = none, label_separator = none, format = none, header = true }
-local OWN = { model = none, encoder = none, max_length = none, checks = none, output = none,
-  on_progress = none }
+local OWN = { model = none, encoder = none, max_length = none, checks = none,
+  output = none, on_progress = none }
 
 local ROWS_BETWEEN = 1000  -- two calls of on_progress
 
