@@ -14,7 +14,7 @@
 -- `core`, `curve`, `data`, `distil`, `embedder`, `encoder`, `evaluate`,
 -- `explain`, `few_shot`, `hub`, `lora`, `metrics`, `multitask`, `nn`, `optim`,
 -- `pretrain`, `problem`, `progress`, `quantize`, `recipes`, `refine`,
--- `schedule`, `search`, `self_train`, `split`, `sweep`, `tensor`,
+-- `report`, `schedule`, `search`, `self_train`, `split`, `sweep`, `tensor`,
 -- `thresholds`, `tokenizer`, `train`, `windows`.
 -- @module lunula
 
@@ -28,8 +28,8 @@ local FIELDS = {
   "compare", "core", "curve", "data", "distil", "embedder", "encoder",
   "evaluate", "explain", "few_shot", "hub", "lora", "metrics", "multitask",
   "nn", "optim", "pretrain", "problem", "progress", "quantize", "recipes",
-  "refine", "schedule", "search", "self_train", "split", "sweep", "tensor",
-  "thresholds", "tokenizer", "train", "windows",
+  "refine", "report", "schedule", "search", "self_train", "split", "sweep",
+  "tensor", "thresholds", "tokenizer", "train", "windows",
 }
 
 local MODULE = {}

@@ -90,7 +90,8 @@ end
 
 -- "aaaa": one character again and again
 local function is_one_character(text)
-  return #text > 3 and find(text, "^(%w)%1+$")
+  return #text > 3 and find(text, "^%w")
+    and text == sub(text, 1, 1):rep(#text)
 end
 
 -- What a text is, where it is short enough for a placeholder.

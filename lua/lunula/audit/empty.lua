@@ -63,7 +63,8 @@ end
 -- @tparam table row
 function Empty:see(row)
   check_text(self, row, row.text, "")
-  if row.text_pair then check_text(self, row, row.text_pair, "second text: ") end
+  local pair = row.text_pair
+  if pair then check_text(self, row, pair, "second text: ") end
   if row.fault == "empty label" then
     self.found:add(row, "empty", "high", "no label", "look")
   end

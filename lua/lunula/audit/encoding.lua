@@ -30,8 +30,15 @@ end
 -- Each takes a text and gives, where it has that fault, what was seen, how bad
 -- it is, and the text without it (the same one where nothing helps).
 
--- a character that was cut at the end of the text
-local CUT = "[\194-\244][\128-\191]*$"
+-- The text without a character that was cut at its end. What could be a whole
+-- letter of Windows-1252, such as é, is taken for one where all else is ASCII.
+local function without_cut(text)
+  local before, cut = text:match "^(.*)([\194-\244][\128-\191]*)$"
+  if not before or json.utf8(before) ~= before then return nil end
+  local is_utf8 = find(before, "[\128-\255]") or #cut > 1
+    or find(cut, "[\194\195\226\240]")
+  return is_utf8 and before or nil
+end
 
 local function not_utf8(text)
   if not text_fault(text) then return nil end
@@ -39,9 +46,8 @@ local function not_utf8(text)
   if valid == text then return nil end
   local at = mojibake.difference(text, valid)
   local what = ("not UTF-8: byte 0x%02X at %d"):format(text:byte(at), at)
-  local shorter = text:gsub(CUT, "")
-  if json.utf8(shorter) == shorter then return what, "high", shorter end
-  return what, "high", json.utf8(text, mojibake.CHARACTER)
+  return what, "high", without_cut(text)
+    or json.utf8(text, mojibake.CHARACTER)
 end
 
 local function mistaken(text)
@@ -205,7 +211,8 @@ end
 -- @tparam table row
 function Encoding:see(row)
   check_text(self, row, row.text, "")
-  if row.text_pair then check_text(self, row, row.text_pair, "second text: ") end
+  local pair = row.text_pair
+  if pair then check_text(self, row, pair, "second text: ") end
 end
 
 --- All was told row by row.

@@ -33,8 +33,8 @@ audit.CHECKS = {
 local none = opt.none
 local OF_READING = { text = none, text_pair = none, label = none,
   group = none, label_separator = none, format = none, header = true }
-local OWN = { model = none, max_length = none, checks = none, output = none,
-  on_progress = none }
+local OWN = { model = none, encoder = none, max_length = none, checks = none,
+  output = none, on_progress = none }
 
 local ROWS_BETWEEN = 1000  -- two calls of on_progress
 
@@ -131,9 +131,13 @@ end
 -- its index, so that they need not keep more of it.
 local function context_of(files, o)
   local context = model_of(o.model)
+  if o.encoder ~= nil then
+    context.encoder_source = hub.resolve(check.path(o.encoder,
+      "audit: encoder"))
+  end
   context.files, context.on_progress = files, o.on_progress
   context.max_length = o.max_length or context.max_length
-  if o.model then context.rows = {} end
+  if o.model or o.encoder then context.rows = {} end
   function context.place(index)
     for _, file in ipairs(files) do
       if index <= file.rows then return { file = file.path, number = index } end
@@ -282,6 +286,9 @@ end
 -- @tparam[opt] {string,...} given.checks which to make; all when not given
 -- @tparam[opt] string|classifier given.model for the checks that need one: a
 --   classifier, or a folder or name of one or of an encoder
+-- @string[opt] given.encoder folder or name of the encoder whose vectors tell
+--   what rows are alike; the model's when not given. One that has learnt these
+--   rows hides their faults
 -- @int[opt] given.max_length tokens of a text that are read; the model's
 -- @tparam[opt] {string,...} given.languages that texts may be in, such as "en";
 --   the one of most texts when not given

@@ -8,6 +8,7 @@ local csv = require "lunula.data.csv"
 local excerpt = require "lunula.audit.excerpt"
 local files = require("lunula.core").io
 local json = require "lunula.json"
+local report = require "lunula.report"
 
 local Issues = {}
 Issues.__index = Issues
@@ -166,8 +167,8 @@ local function lines_of(self)
   return pieces
 end
 
---- Writes `issues.csv` and `summary.json` into a folder, each whole or not at
--- all.
+--- Writes `issues.csv`, `summary.json` and `report.html` into a folder, each
+-- whole or not at all.
 -- @string dir that is there
 -- @tparam table document the summary
 -- @raise when one can't be written
@@ -175,6 +176,7 @@ function Issues:write(dir, document)
   local plain = json.finite(document)
   files.write(dir .. "/issues.csv", lines_of(self))
   files.write(dir .. "/summary.json", { json.pretty(plain) })
+  files.write(dir .. "/report.html", { report.page { plain } })
 end
 
 return Issues

@@ -16,7 +16,8 @@ language.options = { languages = require("lunula.options").none }
 
 local MAJORITY = 0.8   -- of the texts, for the others to be out of place
 local FEWEST = 20      -- texts, for a majority
-local EXCERPTS = 5000  -- kept, of texts unlike the one that leads so far
+local EXCERPTS = 5000  -- kept, of texts unlike the one that leads so far,
+local FIRST = 20       -- and of the first ones of each
 
 local NAMES = { en = "English", de = "German", fr = "French", es = "Spanish",
   it = "Italian", pt = "Portuguese", nl = "Dutch", sv = "Swedish",
@@ -50,7 +51,8 @@ function language.new(options, context)
     wanted = wanted(options.languages) }, Language)
 end
 
--- Notes a row under a name; true where that is not the one that leads.
+-- Notes a row under a name; true where that is not the one that leads, or
+-- cannot be known to lead yet.
 local function note(lists, name, index)
   local rows = lists.rows[name]
   if not rows then
@@ -61,7 +63,7 @@ local function note(lists, name, index)
   lists.n = lists.n + 1
   local leader = lists.rows[lists.leader]
   if not leader or #rows > #leader then lists.leader = name end
-  return lists.leader ~= name
+  return lists.leader ~= name or #rows <= FIRST
 end
 
 --- Looks at a row.

@@ -91,7 +91,9 @@ end
 
 local function set_of(characters)
   local set = {}
-  for c in characters:gmatch "[\192-\244][\128-\191]*" do set[BYTE[c]] = true end
+  for c in characters:gmatch "[\192-\244][\128-\191]*" do
+    set[BYTE[c]] = true
+  end
   return set
 end
 
@@ -129,14 +131,13 @@ local function bytes_from(bytes, at, length)
   return some
 end
 
-local unpack = table.unpack or unpack  -- luacheck: ignore 143
-
 -- The character that the bytes from `at` on are, and those bytes.
 local function sequence_at(bytes, at)
   local length = bytes[at] and length_of(bytes[at])
   local some = length and bytes_from(bytes, at, length)
   if not some then return nil end
-  local text = char(unpack(some))
+  local text = ""
+  for _, byte in ipairs(some) do text = text .. char(byte) end
   if core.text_fault(text) or not is_plausible(code_of(text)) then
     return nil
   end

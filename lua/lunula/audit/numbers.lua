@@ -56,7 +56,7 @@ end
 function numbers.is_card(text)
   local digits = text:gsub("[ -]", "")
   return #digits >= 13 and #digits <= 19 and not digits:find "%D"
-    and is_issued(digits) and not digits:find("^(%d)%1+$")
+    and is_issued(digits) and digits ~= sub(digits, 1, 1):rep(#digits)
     and is_grouped(text) and has_luhn(digits)
 end
 

@@ -85,16 +85,16 @@ local function ibans(text, spans)
 end
 
 -- Words of a number that is no card's and no telephone's, however it looks.
-local OTHERS = { "order", "invoice", "tracking", "ticket", "serial", "isbn",
-  "issn", "imei", "version", "reference", "ref", "article", "item", "id",
-  "no.", "number:" , "#" }
+local OTHERS = { order = true, invoice = true, tracking = true, ticket = true,
+  serial = true, isbn = true, issn = true, imei = true, version = true,
+  reference = true, ref = true, article = true, item = true, id = true }
+-- "order no. 17"
+local BETWEEN = { number = true, no = true, nr = true, code = true }
 
 local function is_another(before)
-  local word = before:match "([%a#.:]+)[%s:.#-]*$"
-  for _, other in ipairs(word and OTHERS or {}) do
-    if word == other then return true end
-  end
-  return find(before, "#%s*$") ~= nil
+  local word = before:match "(%a+)[%s:.#-]*$"
+  if BETWEEN[word] then word = before:match "(%a+)%A+%a+[%s:.#-]*$" end
+  return OTHERS[word] or find(before, "#%s*$") ~= nil
 end
 
 -- not part of a longer word or number, an amount or a fraction
@@ -252,7 +252,8 @@ end
 -- @tparam table row
 function Personal:see(row)
   check_text(self, row, row.text, "")
-  if row.text_pair then check_text(self, row, row.text_pair, "second text: ") end
+  local pair = row.text_pair
+  if pair then check_text(self, row, pair, "second text: ") end
 end
 
 --- All was told row by row.

@@ -54,7 +54,9 @@ local function flush(self)
   end
   local offsets = self.tokenizer:encode(texts, { text_pairs = pairs_of,
     max_length = false }).offsets:totable()
-  for i, row in ipairs(rows) do count(self, row, offsets[i + 1] - offsets[i]) end
+  for i, row in ipairs(rows) do
+    count(self, row, offsets[i + 1] - offsets[i])
+  end
   self.rows = {}
 end
 

@@ -1,4 +1,4 @@
---- lunula audit: what is wrong with labelled texts, before they are learnt from.
+--- lunula audit: what is wrong with labelled texts, before they are learnt.
 -- Standard output has a table; the folder has every issue.
 -- @module lunula.cli.audit
 
@@ -23,6 +23,9 @@ local audit = {
     { name = "group", value = "COL", what = "column or field of the group" },
     { name = "model", value = "DIR|NAME", what = "a classifier or an encoder, "
       .. "for the checks that need one" },
+    { name = "encoder", value = "DIR|NAME", what = "an encoder that has not "
+      .. "learnt these texts, to tell which are alike; the model's when not "
+      .. "given" },
     { name = "max-length", type = "integer", value = "N", min = 3, max = 2^31,
       what = "tokens of a text that are read; the model's when not given" },
     { name = "checks", type = "list", value = "NAMES",
@@ -56,7 +59,8 @@ end
 
 local function options_of(values, bar)
   local options = { on_progress = show(bar),
-    model = values.model and fetch.model(values.model) }
+    model = values.model and fetch.model(values.model),
+    encoder = values.encoder and fetch.model(values.encoder) }
   for _, name in ipairs(SAME) do options[name] = values[name] end
   return options
 end

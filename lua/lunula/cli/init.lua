@@ -11,8 +11,8 @@ local cli = {}
 local DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
 local COMMANDS = { "fetch", "audit", "refine", "split", "pretrain", "train",
-  "distil", "evaluate", "compare", "predict", "explain", "tokenize",
-  "quantize", "sweep", "active", "bench" }
+  "distil", "evaluate", "compare", "report", "predict", "explain",
+  "tokenize", "quantize", "sweep", "active", "bench" }
 
 local function is_command(name)
   for _, known in ipairs(COMMANDS) do

@@ -153,9 +153,12 @@ end
 function columns.checked(row, options, input, line)
   for _, role in ipairs(columns.roles) do
     local value = row[role]
-    if type(value) == "string" and not value:find("%S")
-        and not may_be_empty(role, options) then
-      input:fail(line, "empty %s", role)
+    if type(value) == "string" and not value:find("%S") then
+      if not may_be_empty(role, options) then
+        input:fail(line, "empty %s", role)
+      elseif role == "group" or role == "time" then
+        row[role] = nil
+      end
     end
   end
   label.settle(row, options, input, line)

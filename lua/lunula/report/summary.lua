@@ -1,0 +1,113 @@
+--- The main numbers of all documents, at the top of the page.
+-- @module lunula.report.summary
+
+local fields = require "lunula.report.fields"
+local grid = require "lunula.report.grid"
+local markup = require "lunula.report.markup"
+local number = require "lunula.report.number"
+local scores = require "lunula.report.scores"
+
+local e = markup.element
+
+local summary = {}
+
+local NAME = 40
+
+-- {======== what each kind of document has to say ========
+
+-- Each gives a list of { name, the number, what more there is }.
+local MAIN = {}
+
+local function of_training(document)
+  local steps = #fields.table(document.steps)
+  local best = number.known(document.best_epoch)
+  return {
+    { "Training time", number.duration(document.train_seconds),
+      number.count(document.tokens_per_second) .. " tokens a second" },
+    { "Steps", number.count(steps), best and ("best epoch %s of %s"):format(
+      number.count(best), number.count(#fields.table(document.history))) },
+  }
+end
+
+MAIN.training = of_training
+
+-- scores that stand at the top, as far as they are there
+local AT_TOP = { accuracy = true, macro_f1 = true, micro_f1 = true,
+  ece = true, mae = true, pearson = true, r2 = true, mse = true,
+  quadratic_kappa = true }
+
+function MAIN.evaluation(document)
+  local tiles = {}
+  for _, score in ipairs(scores.of(document)) do
+    if AT_TOP[score.field] then
+      tiles[#tiles + 1] = { fields.title(score.name), score.text,
+        score.interval and "95 %: " .. score.interval }
+    end
+  end
+  tiles[#tiles + 1] = { "Texts", number.count(document.n) }
+  return tiles
+end
+
+function MAIN.comparison(document)
+  local tiles = {}
+  for _, name in ipairs { "a", "b" } do
+    local side = fields.table(document[name])
+    local interval = number.interval(side.low, side.high)
+    tiles[#tiles + 1] = { { "Accuracy of ", markup.data(side.name, NAME) },
+      number.share(side.accuracy), interval and "95 %: " .. interval }
+  end
+  local difference = fields.table(document.difference)
+  tiles[#tiles + 1] = { "Difference", number.points(difference.mean),
+    "points; McNemar p: " .. number.chance(
+      fields.table(document.mcnemar).p) }
+  tiles[#tiles + 1] = { "Texts", number.count(document.n) }
+  return tiles
+end
+
+function MAIN.audit(document)
+  local total, kinds, rows = 0, 0, 0
+  for _, n in pairs(fields.table(document.counts)) do
+    if number.known(n) then total, kinds = total + n, kinds + 1 end
+  end
+  for _, file in ipairs(fields.records(document.files)) do
+    rows = rows + (number.known(file.rows) or 0)
+  end
+  return {
+    { "Findings", number.count(total), ("of %s kinds"):format(
+      number.count(kinds)) },
+    { "Rows", number.count(rows), ("in %s files"):format(
+      number.count(#fields.table(document.files))) },
+  }
+end
+
+-- }========
+
+local function tile(each)
+  return e.div { e.dt { each[1] }, e.dd { class = "main", each[2] },
+    each[3] and e.dd { class = "more", each[3] } or false }
+end
+
+local function tiles_of(document)
+  local main, tiles = MAIN[document.kind], {}
+  for i, each in ipairs(main and main(document) or {}) do
+    tiles[i] = tile(each)
+  end
+  return #tiles > 0 and tiles or nil
+end
+
+--- The summary.
+-- @tparam {table,...} documents each with its `title`
+-- @treturn ?Node nil where none has any
+function summary.of(documents)
+  local out = {}
+  for _, document in ipairs(documents) do
+    local tiles = tiles_of(document)
+    if tiles then
+      out[#out + 1] = { e.h3 { document.title },
+        e.dl { class = "tiles", tiles } }
+    end
+  end
+  return #out > 0 and grid.parts(out) or nil
+end
+
+return summary
