@@ -261,7 +261,6 @@ end
 local function by_epoch(title, series, best, name_of)
   if #series == 0 then return false end
   local low, high = scale.range(all_of(series, 1))
-  if low == high - 1 and #series[1].points == 1 then low, high = 0.5, 1.5 end
   local y = axis_of(all_of(series, 2), name_of == number.figure)
   y.name_of = name_of == number.share
     and function(value) return number.share(value, 0) end or nil

@@ -42,10 +42,10 @@ local function by_severity(document, kind, n)
   if next(told) ~= nil then return told end
   local only
   for _, example in ipairs(examples_of(document, kind)) do
-    if only and only ~= example.severity then return { unknown = n } end
-    only = example.severity
+    if only and only ~= example.severity then return {} end
+    only = fields.text(example.severity)
   end
-  return { [fields.text(only) or "unknown"] = n }
+  return only and { [only] = n } or {}
 end
 
 local function words_of(parts)
@@ -80,16 +80,17 @@ end
 -- the parts of a bar, side by side; and where the last one ends
 local function parts_of(kind, y, x)
   local at, out = LEFT, {}
-  local function part(severity)
-    local n = number.known(kind.parts[severity])
+  local function part(severity, n)
     if not n or n <= 0 then return end
-    local width = math.max(x(n) - LEFT, 1.5)
+    local width = math.max(x(math.min(n, kind.n)) - LEFT, 1.5)
     out[#out + 1] = plot.draw.rect { x = at, y = y - BAR / 2, width = width,
       height = BAR, class = "bar " .. severity }
     at = at + width + GAP
   end
-  for _, severity in ipairs(SEVERITIES) do part(severity) end
-  if #out == 0 then part "unknown" end
+  for _, severity in ipairs(SEVERITIES) do
+    part(severity, number.known(kind.parts[severity]))
+  end
+  if #out == 0 then part("unknown", kind.n) end
   return out, at
 end
 
