@@ -28,6 +28,16 @@ function number.fixed(value, decimals)
   return text
 end
 
+--- A number of the data as it is written there: a year has no comma.
+-- @number value
+-- @treturn string
+function number.plain(value)
+  if value % 1 == 0 and number.known(value) then
+    return number.fixed(value, 0)
+  end
+  return (("%.14g"):format(value):gsub(",", "."))
+end
+
 -- ASCII's hyphen is for machines
 local function with_minus(text)
   return (text:gsub("^%-", MINUS))

@@ -31,9 +31,9 @@ end
 local function name_of(slice)
   local value = slice.value
   if value == "" then return "(empty)" end
-  local kind = type(value)
-  return (kind == "string" or kind == "number" or kind == "boolean")
-    and tostring(value) or number.UNKNOWN
+  if type(value) == "number" then return number.plain(value) end
+  if type(value) == "boolean" then return tostring(value) end
+  return fields.text(value) or number.UNKNOWN
 end
 
 -- the worst first, so that what is left out is the best
