@@ -197,8 +197,7 @@ describe("A report", function()
           "Validation scores by epoch")
         assert.is_true(has(figure, "best epoch"))
         assert.are.equal(1, #html.all(figure, "line", "best"))
-        assert.are.same({ { "Epoch", "\226\129\168accuracy\226\129\169",
-          "\226\129\168macro F1\226\129\169" },
+        assert.are.same({ { "Epoch", "accuracy", "macro F1" },
           { "1", "70.0\194\160%", "68.0\194\160%" },
           { "2", "90.0\194\160%", "88.0\194\160%" },
           { "3", "80.0\194\160%", "78.0\194\160%" } },
@@ -211,6 +210,23 @@ describe("A report", function()
         assert.are.equal(3, #html.all(figure, "circle", "dot"))
         assert.are.equal(3, #html.all(figure, "rect", "dot"))
         assert.is_true(has(figure, "training"))
+      end)
+
+    it("draws validations within epochs by step, the best step marked",
+      function()
+        local often = documents.training()
+        often.validations, often.best_step = {}, 20
+        for i = 1, 6 do
+          often.validations[i] = { step = 10 * i, epoch = 1,
+            scores = { accuracy = 0.5 + 0.05 * i, loss = 0.4 } }
+        end
+        local root = page(often)
+        assert.is_true(has(figure_of(root, "Training loss by step"),
+          "best step"))
+        local figure = figure_of(root, "Validation scores by step")
+        assert.is_true(has(figure, "best step"))
+        assert.are.same({ "20", "60.0\194\160%" },
+          html.cells(html.all(figure, "table")[1])[3])
       end)
 
     it("counts steps whose loss was no number", function()
@@ -279,6 +295,8 @@ describe("A report", function()
           low = 0.9, high = 0.98, macro_f1 = 0.94 },
         { column = "length", value = "long", n = 40, accuracy = 0.8,
           low = 0.7, high = 0.9 },
+        { column = "source", value = "(other)", values = 3, n = 9,
+          accuracy = 0.5, metric = "accuracy" },
         { column = "source", value = 2024.0, n = 5, accuracy = 0.6 } }
       local root = page(found)
       local figure = figure_of(root, "By \226\129\168length\226\129\169")
@@ -287,8 +305,11 @@ describe("A report", function()
       assert.are.same({ "short", "60", "95.0\194\160%",
         "90.0 to 98.0\194\160%", "94.0\194\160%" },
         cells_below(root, "By \226\129\168length\226\129\169")[2])
-      assert.are.same({ "2024", "5", "60.0\194\160%", "not known",
-        "not known" }, cells_below(root, "By \226\129\168source")[2])
+      local others = cells_below(root, "By \226\129\168source")
+      assert.are.same({ "3 values more", "9", "50.0\194\160%",
+        "not known" }, others[2])
+      assert.are.same({ "2024", "5", "60.0\194\160%", "not known" },
+        others[3])
     end)
 
     it("marks the words that mattered by line and weight", function()
@@ -316,9 +337,24 @@ describe("A report", function()
       found.required = {
         { name = "accuracy", least = 0.8, found = 0.9, ok = true },
         { name = "macro_f1", least = 0.9, found = 0.89, ok = false } }
+      found.required[3] = { name = "slice_accuracy_low", least = 0.5 }
+      found.required[4] = { name = "ece", most = 0.05, found = 0.043,
+        ok = true }
       local cells = table_named(page(found), "Bars to pass")
-      assert.matches("passed", cells[2][4])
+      assert.are.same({ "accuracy", "at least 80.0\194\160%",
+        "90.0\194\160%", "\226\156\147 passed" }, cells[2])
       assert.matches("missed", cells[3][4])
+      assert.are.same({ "slice accuracy low", "at least 50.0\194\160%",
+        "not known", "\226\156\151 missed" }, cells[4])
+      assert.are.equal("at most 0.050", cells[5][2])
+    end)
+
+    it("tells slices of a regression by its error", function()
+      local root = page { kind = "evaluation", n = 10, mse = 0.5, loss = 0.5,
+        slices = { { column = "c", value = "x", n = 5, mse = 0.75, low = 0.5,
+          high = 1.25, metric = "mse" } } }
+      assert.are.same({ "x", "5", "0.750", "0.500 to 1.250" },
+        cells_below(root, "By \226\129\168c")[2])
     end)
 
     it("shows a regression, which has no labels", function()
@@ -347,6 +383,20 @@ describe("A report", function()
       assert.are.same({ "small wrong", "15", "5" }, cells[3])
       assert.is_true(has(root, "McNemar's exact test: p = 0.154."))
     end)
+
+    it("takes what both and neither have right as it is told, and tells of "
+      .. "labels", function()
+        local told = documents.comparison()
+        told.both, told.neither = 150, 10
+        told.per_label = { { label = "good", n = 90, a = 0.9, b = 0.7 } }
+        local other = page(told)
+        assert.are.same({ "small right", "150", "25" },
+          table_named(other, "Texts by who is right")[2])
+        assert.are.same({ "small wrong", "15", "10" },
+          table_named(other, "Texts by who is right")[3])
+        assert.are.same({ "good", "90", "90.0\194\160%", "70.0\194\160%" },
+          table_named(other, "Right by label, where they differ most")[2])
+      end)
 
     it("leaves open what figures that don't agree can't tell", function()
       local odd = documents.comparison()
@@ -401,9 +451,24 @@ describe("A report", function()
     end)
 
     it("draws groups with their intervals", function()
-      assert.are.same({ "women", "50", "60.0\194\160%",
-        "40.0 to 70.0\194\160%" }, cells_below(root, "Rate by group")[2])
+      assert.are.same({ "women", "50", "16.0\194\160%",
+        "6.0 to 26.0\194\160%" }, cells_below(root, "Errors by group")[2])
+      local of_label = figure_of(root, "Share of the label")
+      assert.is_true(has(of_label, "good"))
+      assert.are.equal(1, #html.all(of_label, "circle", "dot"))
     end)
+
+    it("tells the errors of groups, and what an exchange of terms changed",
+      function()
+        assert.is_true(has(root, "those of 100 texts that nothing was"))
+        assert.are.same({ "women", "good",
+          "60.0\194\160% (50.0 to 70.0\194\160%)",
+          "90.0\194\160% (80.0 to 100.0\194\160%)", "not known" },
+          table_named(root, "Each label of each group")[3])
+        assert.are.same({ "women and men", "40", "30",
+          "10.0\194\160% (0.0 to 20.0\194\160%)", "0.021" },
+          table_named(root, "When the terms of two groups are exchanged")[2])
+      end)
 
     it("takes severities from examples where they are not told", function()
       local old = documents.audit()

@@ -1,6 +1,11 @@
 --- Documents for reports, as the commands write them.
 local documents = {}
 
+local function share(count, n)
+  return { count = count, n = n, share = count / n, low = count / n - 0.1,
+    high = count / n + 0.1 }
+end
+
 local function steps(n)
   local list = {}
   for i = 1, n do
@@ -64,8 +69,15 @@ function documents.audit()
     figures = { lengths = { mean = 12.5, longest = 80 },
       balance = { { label = "good", train = 500 },
         { label = "bad", train = 400 } },
-      fairness = { { group = "women", n = 50, rate = 0.6, low = 0.4,
-        high = 0.7 } } },
+      fairness = { judged = { rows = 100, held_out = true },
+        all = { n = 1000, errors = share(20, 100),
+          labels = { bad = share(400, 1000), good = share(600, 1000) } },
+        groups = { { group = "women", by = "terms", n = 50,
+          errors = share(8, 50), labels = { bad = share(20, 50),
+            good = share(30, 50) }, true_positives = { good = share(9, 10) },
+          false_positives = {} } },
+        counterfactuals = { { groups = { "women", "men" }, rows = 40,
+          asked = 30, flips = share(3, 30), mean_change = 0.0213 } } } },
     skipped = { outlier = "needs --model" } }
 end
 

@@ -42,8 +42,16 @@ local function in_line(value)
   return parts
 end
 
+-- a share with its interval, as audits count them
+local function share_cell(value)
+  return { number.with_interval(value.share, value.low, value.high), ", ",
+    number.count(value.count), " of ", number.count(value.n) }
+end
+
 local function cell_of(value)
-  return type(value) == "table" and in_line(value) or plain_cell(value)
+  if type(value) ~= "table" then return plain_cell(value) end
+  local is_share = number.known(value.share) and number.known(value.count)
+  return is_share and share_cell(value) or in_line(value)
 end
 
 -- {======== records ========

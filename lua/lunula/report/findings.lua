@@ -20,14 +20,7 @@ local LEFT, RIGHT = 138, 112  -- room for names, and for numbers
 local NAME, PATH, TEXT = 20, 120, 300
 local MOST_EXAMPLES = 5
 local MOST_KINDS = 40
-
---- Figures that are shown elsewhere: those on fairness.
--- @string name of a figure
--- @treturn bool
-function findings.is_fairness(name)
-  return name:find "^fairness" ~= nil or name:find "^group" ~= nil
-    or name:find "^counterfactual" ~= nil
-end
+local FAIRNESS = "fairness"  -- figures that have a place of their own
 
 -- {======== counts ========
 
@@ -193,7 +186,7 @@ end
 local function other_figures(document)
   local parts = {}
   for _, name in ipairs(fields.names(document.figures)) do
-    if not findings.is_fairness(name) then
+    if name ~= FAIRNESS then
       local title = fields.title(name)
       parts[#parts + 1] = { e.h4 { markup.data(title, TEXT) },
         figures.of(title, document.figures[name]) }
