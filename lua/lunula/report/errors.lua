@@ -16,7 +16,7 @@ local MOST = 30        -- errors
 local TEXT, BYTES = 700, 2800
 local LABEL = 60
 local LEVELS = 3
-local FAINT = 0.08     -- of the largest weight: words below it are left plain
+local FAINT = 0.2      -- of the largest weight: words below it are left plain
 local IN_TABLE = 10    -- words
 
 -- {======== words in their text ========

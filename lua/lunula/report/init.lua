@@ -124,9 +124,9 @@ function SECTIONS.evaluation(found)
     confusion.of(found))
   return {
     grid.parts {
-      { part("Scores", score_table(found)),
-        part("Bars to pass", bars_to_pass(found)) },
-      { not is_wide and confusions,
+      part("Scores", score_table(found)),
+      { part("Bars to pass", bars_to_pass(found)),
+        not is_wide and confusions,
         part("Each label, the worst first", confusion.per_label(found)) },
     },
     is_wide and confusions,
