@@ -13,7 +13,7 @@ local e = markup.element
 local comparison = {}
 
 local NAME, TEXT, LABEL = 60, 300, 60
-local MOST_WINS = 10
+local MOST_WINS, MOST_LABELS = 10, 15
 
 local function sides_of(document)
   local a, b = fields.table(document.a), fields.table(document.b)
@@ -73,8 +73,9 @@ end
 
 -- {======== the two by two of McNemar ========
 
--- texts that both have right, where the figures agree on them
+-- texts that both have right: as it is told, or where the figures agree on it
 local function both_right(document, only_a, only_b)
+  if number.known(document.both) then return document.both end
   local n, a, b = number.known(document.n), sides_of(document)
   local share_a, share_b = number.known(a.accuracy), number.known(b.accuracy)
   if not (n and share_a and share_b and only_a and only_b) then return nil end
@@ -98,7 +99,9 @@ local function mcnemar(document)
   if not (only_a or only_b) then return false end
   local _, _, a_name, b_name = sides_of(document)
   local both = both_right(document, only_a, only_b)
-  local neither = both and document.n - both - only_a - only_b
+  local neither = number.known(document.neither)
+    or both and only_a and only_b and number.known(document.n)
+    and document.n - both - only_a - only_b
   local a, b = markup.data(a_name, NAME), markup.data(b_name, NAME)
   local name = "Texts by who is right"
   return { e.h3 { name }, grid.new(name, { named = true, grid.text "",
@@ -111,6 +114,23 @@ end
 
 -- }========
 
+-- Of each label the share that was found, the largest differences first.
+local function labels(document)
+  local list, rows = fields.records(document.per_label), {}
+  for i, each in ipairs(list) do
+    if i > MOST_LABELS then break end
+    rows[i] = { markup.data(each.label, LABEL), number.count(each.n),
+      number.share(each.a), number.share(each.b) }
+  end
+  if #rows == 0 then return false end
+  local _, _, a_name, b_name = sides_of(document)
+  local title = "Right by label, where they differ most"
+  return { e.h3 { title }, grid.new(title, { named = true,
+    grid.text "Label", grid.number "Texts",
+    grid.number { markup.data(a_name, NAME) },
+    grid.number { markup.data(b_name, NAME) } }, rows) }
+end
+
 -- {======== cost ========
 
 -- what a system has beside its accuracy: the field, what it is called, and
@@ -120,8 +140,11 @@ local COSTS = {
   { "seconds", "Time", number.duration },
   { "cost_per_1000", "Cost of 1,000 texts", number.figure },
   { "memory_mib", "Memory, MiB", number.count },
+  { "input_tokens", "Tokens read", number.count },
+  { "output_tokens", "Tokens written", number.count },
   { "abstained", "Abstained", number.count },
   { "unparsed", "Answers that could not be read", number.count },
+  { "answered_accuracy", "Right of what was answered", number.share },
 }
 
 local function costs(document)
@@ -146,7 +169,9 @@ local function win_rows(list)
   local rows = {}
   for i, win in ipairs(list) do
     if i > MOST_WINS then break end
-    rows[i] = { number.count(win.row), markup.data(win.text, TEXT),
+    rows[i] = { number.count(win.row), { markup.data(win.text, TEXT),
+        fields.text(win.text_pair) and { " | ",
+          markup.data(win.text_pair, TEXT) } or false },
       markup.data(win.label, LABEL), markup.data(win.a, LABEL),
       markup.data(win.b, LABEL) }
   end
@@ -186,7 +211,8 @@ function comparison.of(document)
   local _, _, a_name, b_name = sides_of(document)
   return {
     e.div { class = "figures", accuracy(document), difference(document) },
-    grid.parts { mcnemar(document), costs(document), left_out(document) },
+    grid.parts { { mcnemar(document), left_out(document) }, costs(document),
+      labels(document) },
     wins_of(document, "a", a_name), wins_of(document, "b", b_name),
   }
 end

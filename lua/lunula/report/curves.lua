@@ -16,6 +16,7 @@ local BUCKETS = 200     -- parts of the steps, of which two points are drawn
 local IN_TABLE = 40     -- steps in the table
 local SMOOTHING = 40    -- the smoothed line forgets over 1/40 of the steps
 local HEIGHT = 260
+local MOST_MARKS = 30   -- points of a line that are marked
 local FOR_NAMES = 92    -- room at the right of lines that end in their names
 local LOOKS = { { class = "a", shape = "circle" },
   { class = "b", shape = "square" }, { class = "c", shape = "triangle" } }
@@ -119,7 +120,22 @@ local function step_rows(points, smooth)
   return rows
 end
 
-local function step_drawing(points, smooth)
+-- the best place of an axis, marked
+local function best_line(best, name, frame)
+  if not best then return false end
+  local x = frame.x(best)
+  local at_end = x > (frame.left + frame.right) / 2
+  return { plot.line(x, frame.top, x, frame.bottom, "best"),
+    plot.text(x + (at_end and -5 or 5), frame.bottom - 6, "best " .. name,
+      at_end and "end" or "start", "soft") }
+end
+
+local function inside(value, low, high)
+  value = number.known(value)
+  return value and value >= low and value <= high and value or nil
+end
+
+local function step_drawing(points, smooth, best)
   local low, high = scale.range(column_of(points, 1))
   local thin = curves.thinned(points, BUCKETS)
   local frame = plot.frame({ low = math.min(low, 0), high = high,
@@ -127,11 +143,12 @@ local function step_drawing(points, smooth)
     HEIGHT)
   return { frame.axes,
     plot.path(placed(thin, frame), "line a thin"),
-    plot.path(placed(sampled(smooth, 2 * BUCKETS), frame), "line a") }
+    plot.path(placed(sampled(smooth, 2 * BUCKETS), frame), "line a"),
+    best_line(inside(best, low, high), "step", frame) }
 end
 
-local function loss_by_step(steps)
-  local points, lost = points_of(steps)
+local function loss_by_step(document)
+  local points, lost = points_of(document.steps)
   if #points < 2 then return false end
   local smooth = smoothed(points)
   local note = "Thin: each step. Thick: smoothed."
@@ -143,7 +160,8 @@ local function loss_by_step(steps)
     says = ("Over %s steps the smoothed loss went from %s to %s.")
       :format(number.count(#points), number.figure(smooth[1][2]),
         number.figure(smooth[#smooth][2])),
-    height = HEIGHT, drawing = step_drawing(points, smooth),
+    height = HEIGHT,
+    drawing = step_drawing(points, smooth, document.best_step),
     columns = { named = true, grid.number "Step", grid.number "Loss",
       grid.number "Smoothed" },
     rows = step_rows(points, smooth) }
@@ -153,28 +171,17 @@ end
 
 -- {======== epochs ========
 
-local function series_of(history, name, value_of)
+-- Values of records at their place: of epochs `at` is "epoch", of validations
+-- within epochs "step".
+local function series_of(records, at, name, value_of)
   local points = {}
-  for i, entry in ipairs(history) do
-    local value = number.known(value_of(entry))
+  for i, record in ipairs(records) do
+    local value = number.known(value_of(record))
     if value then
-      points[#points + 1] = { number.known(entry.epoch) or i, value }
+      points[#points + 1] = { number.known(record[at]) or i, value }
     end
   end
   return #points > 0 and { name = name, points = points } or nil
-end
-
-local function validation_of(field)
-  return function(entry) return fields.table(entry.validation)[field] end
-end
-
-local function scores_of(history, names)
-  local found = {}
-  for _, name in ipairs(names) do
-    found[#found + 1] = series_of(history, scores.name_of(name),
-      validation_of(name))
-  end
-  return found
 end
 
 local function all_of(series, column)
@@ -188,8 +195,8 @@ end
 local function line_of(each, look, frame)
   local places = placed(each.points, frame)
   local out = { plot.path(places, "line " .. look.class) }
-  for _, place in ipairs(places) do
-    out[#out + 1] = plot.mark(look.shape, place[1], place[2], 4,
+  for i = 1, #places <= MOST_MARKS and #places or 0 do
+    out[#out + 1] = plot.mark(look.shape, places[i][1], places[i][2], 4,
       "dot " .. look.class)
   end
   return out, places[#places]
@@ -211,35 +218,26 @@ local function lines_of(series, frame)
   return out
 end
 
-local function best_line(best, frame)
-  if not best then return false end
-  local x = frame.x(best)
-  local at_end = x > (frame.left + frame.right) / 2
-  return { plot.line(x, frame.top, x, frame.bottom, "best"),
-    plot.text(x + (at_end and -5 or 5), frame.bottom - 6, "best epoch",
-      at_end and "end" or "start", "soft") }
-end
-
-local function epoch_rows(series, name_of)
-  local by_epoch, rows, epochs = {}, {}, {}
+-- a row for each place, in their order, with the value of each series
+local function rows_of(series, name_of)
+  local row_at, rows, all = {}, {}, {}
   for column, each in ipairs(series) do
     for _, point in ipairs(each.points) do
-      local row = by_epoch[point[1]]
+      local row = row_at[point[1]]
       if not row then
         row = { number.count(point[1]) }
-        by_epoch[point[1]] = row
-        epochs[#epochs + 1] = point[1]
+        row_at[point[1]], all[#all + 1] = row, point[1]
         for i = 1, #series do row[i + 1] = number.UNKNOWN end
       end
       row[column + 1] = name_of(point[2])
     end
   end
-  table.sort(epochs)
-  for i, epoch in ipairs(epochs) do rows[i] = by_epoch[epoch] end
+  table.sort(all)
+  for i, place in ipairs(all) do rows[i] = row_at[place] end
   return rows
 end
 
-local function said_of(series, best, name_of)
+local function said_of(series, best, at, name_of)
   local parts = {}
   for i, each in ipairs(series) do
     local points = each.points
@@ -247,41 +245,70 @@ local function said_of(series, best, name_of)
       name_of(points[#points][2]))
   end
   return table.concat(parts, "; ") .. "."
-    .. (best and (" The best epoch is %s."):format(number.count(best)) or "")
+    .. (best and (" The best %s is %s."):format(at, number.count(best)) or "")
 end
 
-local function epoch_columns(series)
-  local columns = { named = true, grid.number "Epoch" }
+local function columns_of(series, at)
+  local columns = { named = true, grid.number(fields.title(at)) }
   for i, each in ipairs(series) do
-    columns[i + 1] = grid.number(markup.label(each.name, 24))
+    columns[i + 1] = grid.number(each.name)
   end
   return columns
 end
 
-local function by_epoch(title, series, best, name_of)
-  if #series == 0 then return false end
-  local low, high = scale.range(all_of(series, 1))
-  if low == high - 1 and #series[1].points == 1 then low, high = 0.5, 1.5 end
+local function frame_of(series, at, low, high, name_of)
   local y = axis_of(all_of(series, 2), name_of == number.figure)
   y.name_of = name_of == number.share
     and function(value) return number.share(value, 0) end or nil
-  local frame = plot.frame({ low = low, high = high, title = "epoch",
-    whole = true }, y, HEIGHT, FOR_NAMES)
-  local inside = best and best >= low and best <= high and best or nil
-  return plot.figure { title = title, height = HEIGHT,
-    says = said_of(series, best, name_of),
-    drawing = { frame.axes, best_line(inside, frame),
+  return plot.frame({ low = low, high = high, title = at, whole = true }, y,
+    HEIGHT, FOR_NAMES)
+end
+
+local function figure_of(title, at, series, best, name_of)
+  if #series == 0 then return false end
+  local low, high = scale.range(all_of(series, 1))
+  local frame = frame_of(series, at, low, high, name_of)
+  best = inside(best, low, high)
+  return plot.figure { title = title .. " by " .. at, height = HEIGHT,
+    says = said_of(series, best, at, name_of),
+    drawing = { frame.axes, best_line(best, at, frame),
       lines_of(series, frame) },
-    columns = epoch_columns(series), rows = epoch_rows(series, name_of) }
+    columns = columns_of(series, at), rows = rows_of(series, name_of) }
+end
+
+local function validation_loss(entry)
+  return fields.table(entry.validation).loss
 end
 
 local function losses_of(history)
   local losses = {}
-  losses[1] = series_of(history, "training", function(entry)
+  losses[1] = series_of(history, "epoch", "training", function(entry)
     return entry.train_loss
   end)
-  losses[#losses + 1] = series_of(history, "validation", validation_of "loss")
+  losses[#losses + 1] = series_of(history, "epoch", "validation",
+    validation_loss)
   return losses
+end
+
+-- The records that have scores: the epochs, or where there were validations
+-- within them, those.
+local function scored(document, history)
+  local validations = fields.records(document.validations)
+  if #validations > #history then
+    return validations, "step", "scores", document.best_step
+  end
+  return history, "epoch", "validation", document.best_epoch
+end
+
+local function scores_figure(title, names, document, name_of)
+  local records, at, field, best = scored(document,
+    fields.records(document.history))
+  local series = {}
+  for _, name in ipairs(names) do
+    series[#series + 1] = series_of(records, at, scores.name_of(name),
+      function(record) return fields.table(record[field])[name] end)
+  end
+  return figure_of(title, at, series, best, name_of)
 end
 
 -- }========
@@ -290,14 +317,12 @@ end
 -- @tparam table document
 -- @treturn {Node,...}
 function curves.of(document)
-  local history = fields.records(document.history)
-  local best = number.known(document.best_epoch)
-  return { loss_by_step(document.steps),
-    by_epoch("Loss by epoch", losses_of(history), best, number.figure),
-    by_epoch("Validation scores by epoch", scores_of(history, SHARES),
-      best, number.share),
-    by_epoch("Other validation scores by epoch", scores_of(history, OTHERS),
-      best, number.figure) }
+  return { loss_by_step(document),
+    figure_of("Loss", "epoch", losses_of(fields.records(document.history)),
+      document.best_epoch, number.figure),
+    scores_figure("Validation scores", SHARES, document, number.share),
+    scores_figure("Other validation scores", OTHERS, document,
+      number.figure) }
 end
 
 return curves

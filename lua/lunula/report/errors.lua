@@ -16,7 +16,7 @@ local MOST = 30        -- errors
 local TEXT, BYTES = 700, 2800
 local LABEL = 60
 local LEVELS = 3
-local FAINT = 0.08     -- of the largest weight: words below it are left plain
+local FAINT = 0.2      -- of the largest weight: words below it are left plain
 local IN_TABLE = 10    -- words
 
 -- {======== words in their text ========
@@ -102,7 +102,9 @@ local function error_item(item)
   local words = words_of(item)
   local row = number.known(item.row)
   return e.li {
-    e.p { class = "quote", e.bdi(with_words(text_of(item), words)) },
+    e.p { class = "quote", e.bdi(with_words(text_of(item), words)),
+      fields.text(item.text_pair) and { " | ",
+        markup.data(item.text_pair, TEXT) } or false },
     e.p { class = "note", row and ("Row %s. "):format(number.count(row)),
       "Right: ", e.b { markup.data(item.label, LABEL) }, ". Said: ",
       e.b { markup.data(item.predicted, LABEL) }, ", sure to ",

@@ -11,7 +11,8 @@ local e = markup.element
 
 local figures = {}
 
-local MOST_COLUMNS, MOST_ROWS = 12, 200
+local MOST_COLUMNS, MOST_ROWS, MOST_IN_LINE = 12, 200, 40
+local NAME = " "  -- the column of what a record is called
 local TEXT = 200
 local DEEPEST = 4
 
@@ -20,21 +21,44 @@ local function is_plain(value)
   return kind == "number" or kind == "string" or kind == "boolean"
 end
 
-local function cell_of(value)
+local function plain_cell(value)
   if type(value) == "number" then return number.figure(value) end
   if type(value) == "boolean" then return value and "yes" or "no" end
   return markup.data(value, TEXT)
 end
 
+-- the plain values of a table, in a line
+local function in_line(value)
+  local parts = {}
+  local function add(name, each)
+    if not is_plain(each) or #parts > 3 * MOST_IN_LINE then return end
+    parts[#parts + 1] = #parts > 0 and ", " or ""
+    parts[#parts + 1] = name and { markup.data(fields.words(name), TEXT),
+      " " } or ""
+    parts[#parts + 1] = plain_cell(each)
+  end
+  for _, each in ipairs(value) do add(nil, each) end
+  for _, name in ipairs(fields.names(value)) do add(name, value[name]) end
+  return parts
+end
+
+-- a share with its interval, as audits count them
+local function share_cell(value)
+  return { number.with_interval(value.share, value.low, value.high), ", ",
+    number.count(value.count), " of ", number.count(value.n) }
+end
+
+local function cell_of(value)
+  if type(value) ~= "table" then return plain_cell(value) end
+  local is_share = number.known(value.share) and number.known(value.count)
+  return is_share and share_cell(value) or in_line(value)
+end
+
 -- {======== records ========
 
--- whether these are objects of plain values
 local function are_records(list)
   for _, record in ipairs(list) do
     if type(record) ~= "table" or #record > 0 then return false end
-    for _, value in pairs(record) do
-      if type(value) == "table" then return false end
-    end
   end
   return #list > 0
 end
@@ -60,9 +84,9 @@ end
 local function heads_of(names, is_number)
   local heads = {}
   for i, name in ipairs(names) do
-    local title = markup.data(fields.words(name), TEXT)
-    heads[i] = is_number[name] and grid.number { title }
-      or grid.text { title }
+    local title = name == NAME and ""
+      or { markup.data(fields.words(name), TEXT) }
+    heads[i] = is_number[name] and grid.number(title) or grid.text(title)
   end
   return heads
 end
@@ -80,21 +104,11 @@ end
 
 -- }========
 
-local function plain_list(list)
-  local parts = {}
-  for i, value in ipairs(list) do
-    if i > MOST_ROWS then break end
-    parts[#parts + 1] = i > 1 and ", " or ""
-    parts[#parts + 1] = is_plain(value) and cell_of(value) or number.UNKNOWN
-  end
-  return parts
-end
-
--- An object of objects of plain values, as records that begin with its names.
+-- An object of objects, as records that begin with its names.
 local function named_records(value)
   local list = {}
   for _, name in ipairs(fields.names(value)) do
-    local record = { [" "] = name }
+    local record = { [NAME] = name }
     for field, each in pairs(fields.table(value[name])) do
       if type(field) == "string" then record[field] = each end
     end
@@ -119,8 +133,8 @@ local function object(name, value, depth)
     local title = markup.data(fields.words(field), TEXT)
     if type(value[field]) ~= "table" then
       pairs_of[#pairs_of + 1] = { title, cell_of(value[field]) }
-    elseif #value[field] > 0 and is_plain(value[field][1]) then
-      pairs_of[#pairs_of + 1] = { title, plain_list(value[field]) }
+    elseif is_plain(value[field][1]) then
+      pairs_of[#pairs_of + 1] = { title, in_line(value[field]) }
     else
       below[#below + 1] = { e.p { class = "sub", title },
         table_of(fields.words(field), value[field], depth + 1) }
@@ -140,8 +154,8 @@ end
 function table_of(name, value, depth)
   if type(value) ~= "table" then return e.p { cell_of(value) } end
   if are_records(value) then return record_table(name, value) end
-  if #value > 0 then return e.p(plain_list(value)) end
-  if all_tables(value) and are_records(named_records(value)) then
+  if #value > 0 then return e.p(in_line(value)) end
+  if all_tables(value) then
     return record_table(name, named_records(value))
   end
   if next(value) == nil then return e.p { "nothing" } end

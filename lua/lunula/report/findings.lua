@@ -20,14 +20,7 @@ local LEFT, RIGHT = 138, 112  -- room for names, and for numbers
 local NAME, PATH, TEXT = 20, 120, 300
 local MOST_EXAMPLES = 5
 local MOST_KINDS = 40
-
---- Figures that are shown elsewhere: those on fairness.
--- @string name of a figure
--- @treturn bool
-function findings.is_fairness(name)
-  return name:find "^fairness" ~= nil or name:find "^group" ~= nil
-    or name:find "^counterfactual" ~= nil
-end
+local FAIRNESS = "fairness"  -- figures that have a place of their own
 
 -- {======== counts ========
 
@@ -42,10 +35,10 @@ local function by_severity(document, kind, n)
   if next(told) ~= nil then return told end
   local only
   for _, example in ipairs(examples_of(document, kind)) do
-    if only and only ~= example.severity then return { unknown = n } end
-    only = example.severity
+    if only and only ~= example.severity then return {} end
+    only = fields.text(example.severity)
   end
-  return { [fields.text(only) or "unknown"] = n }
+  return only and { [only] = n } or {}
 end
 
 local function words_of(parts)
@@ -80,16 +73,17 @@ end
 -- the parts of a bar, side by side; and where the last one ends
 local function parts_of(kind, y, x)
   local at, out = LEFT, {}
-  local function part(severity)
-    local n = number.known(kind.parts[severity])
+  local function part(severity, n)
     if not n or n <= 0 then return end
-    local width = math.max(x(n) - LEFT, 1.5)
+    local width = math.max(x(math.min(n, kind.n)) - LEFT, 1.5)
     out[#out + 1] = plot.draw.rect { x = at, y = y - BAR / 2, width = width,
       height = BAR, class = "bar " .. severity }
     at = at + width + GAP
   end
-  for _, severity in ipairs(SEVERITIES) do part(severity) end
-  if #out == 0 then part "unknown" end
+  for _, severity in ipairs(SEVERITIES) do
+    part(severity, number.known(kind.parts[severity]))
+  end
+  if #out == 0 then part("unknown", kind.n) end
   return out, at
 end
 
@@ -192,7 +186,7 @@ end
 local function other_figures(document)
   local parts = {}
   for _, name in ipairs(fields.names(document.figures)) do
-    if not findings.is_fairness(name) then
+    if name ~= FAIRNESS then
       local title = fields.title(name)
       parts[#parts + 1] = { e.h4 { markup.data(title, TEXT) },
         figures.of(title, document.figures[name]) }

@@ -12,7 +12,8 @@ local MOST = 200  -- rows that are shown
 local function head_of(columns)
   local cells = {}
   for i, column in ipairs(columns) do
-    cells[i] = e.th { scope = "col", class = column.class, column.name }
+    cells[i] = column.name == "" and e.td { class = column.class }
+      or e.th { scope = "col", class = column.class, column.name }
   end
   return e.thead { e.tr(cells) }
 end
@@ -33,7 +34,7 @@ end
 -- @param content
 -- @treturn Node
 function grid.box(name, content)
-  return e.div { class = "box", role = "region", tabindex = 0,
+  return e.div { class = "box", role = "group", tabindex = 0,
     ["aria-label"] = name, content }
 end
 

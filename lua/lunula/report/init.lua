@@ -78,17 +78,24 @@ local function score_table(found)
   return #rows > 0 and grid.new("Scores", columns, rows)
 end
 
+local function wanted(bar, name)
+  if number.known(bar.most) then
+    return "at most " .. scores.text(name, bar.most)
+  end
+  return "at least " .. scores.text(name, bar.least)
+end
+
 local function bars_to_pass(found)
   local rows = {}
   for i, bar in ipairs(fields.records(found.required)) do
     local name = fields.text(bar.name) or number.UNKNOWN
-    rows[i] = { markup.data(scores.name_of(name), PATH),
-      scores.text(name, bar.least), scores.text(name, bar.found),
+    rows[i] = { markup.data(scores.name_of(name), PATH), wanted(bar, name),
+      scores.text(name, bar.found),
       bar.ok == true and e.span { class = "ok", "\226\156\147 passed" }
         or e.span { class = "missed", "\226\156\151 missed" } }
   end
   return #rows > 0 and grid.new("Bars to pass", { named = true,
-    grid.text "Score", grid.number "At least", grid.number "Found",
+    grid.text "Score", grid.number "Wanted", grid.number "Found",
     grid.text "" }, rows) or nil
 end
 
@@ -117,16 +124,15 @@ function SECTIONS.evaluation(found)
     confusion.of(found))
   return {
     grid.parts {
-      { part("Scores", score_table(found)),
-        part("Bars to pass", bars_to_pass(found)) },
-      { not is_wide and confusions,
+      part("Scores", score_table(found)),
+      { part("Bars to pass", bars_to_pass(found)),
+        not is_wide and confusions,
         part("Each label, the worst first", confusion.per_label(found)) },
     },
     is_wide and confusions,
     grid.parts { part("Are its probabilities honest?", reliability.of(found)),
       part("Only the surest answers", selective(found)) },
     wide("Slices", slices.of(found)),
-    wide("Fairness", fairness.of(found)),
     wide("The worst errors", errors.of(found)),
   }
 end

@@ -3,6 +3,7 @@
 -- http:// or https://. All else is shown as it is typed; HTML is text.
 -- @module lunula.report.markdown
 
+local grid = require "lunula.report.grid"
 local markup = require "lunula.report.markup"
 
 local e = markup.element
@@ -10,7 +11,8 @@ local e = markup.element
 local markdown = {}
 
 local MOST_LINES = 4000
-local LINE = 4000       -- characters of a line
+local LONGEST = 8000    -- bytes of a paragraph
+local MOST = 200000     -- bytes of a card
 local DEEPEST = 6       -- of headings, and of what is in what
 
 -- {======== in a line ========
@@ -27,60 +29,61 @@ local function link(text, address, depth)
 end
 
 -- What may stand in a line. Each: the pattern, and what is made of its parts;
--- tried in this order where they begin at the same place.
+-- the first that fits counts.
 local SPANS = {
-  { "`+([^`]+)`+", function(text) return e.code { text } end },
-  { "!%[([^%]]*)%]%b()", function(text) return text end },
-  { "%[([^%]]+)%](%b())", function(text, address, depth)
+  { "^`+([^`]+)`+", function(text) return e.code { text } end },
+  { "^!%[([^%]]*)%]%b()", function(text) return text end },
+  { "^%[([^%]]+)%](%b())", function(text, address, depth)
     return link(text, address:sub(2, -2), depth)
   end },
-  { "<(https?://[^%s<>]+)>", function(address, depth)
+  { "^<(https?://[^%s<>]+)>", function(address, depth)
     return link(address, address, depth)
   end },
-  { "%*%*([^%*]+)%*%*", function(text, depth)
+  { "^%*%*(%S.-)%*%*", function(text, depth)
     return e.strong { inline(text, depth) }
   end },
-  { "%f[%w_]__([^_]+)__%f[^%w_]", function(text, depth)
+  { "^%f[%w_]__([^_]+)__%f[^%w_]", function(text, depth)
     return e.strong { inline(text, depth) }
   end },
-  { "%*([^%*%s][^%*]*)%*", function(text, depth)
+  { "^%*([^%*%s][^%*]*)%*", function(text, depth)
     return e.em { inline(text, depth) }
   end },
-  { "%f[%w_]_([^_%s][^_]*)_%f[^%w_]", function(text, depth)
+  { "^%f[%w_]_([^_%s][^_]*)_%f[^%w_]", function(text, depth)
     return e.em { inline(text, depth) }
   end },
 }
 
-local function next_span(text, at)
-  local best
+-- what stands at a place, and where it ends; nil where it is but text
+local function span_at(text, at, depth)
   for _, span in ipairs(SPANS) do
-    local found = { text:find(span[1], at) }
-    if found[1] and (not best or found[1] < best.found[1]) then
-      best = { found = found, make = span[2] }
-    end
+    local first, last, one, other = text:find(span[1], at)
+    if first and other then return span[2](one, other, depth), last end
+    if first then return span[2](one, depth), last end
   end
-  return best
 end
 
-local function made_of(span, depth)
-  local found = span.found
-  if found[4] then return span.make(found[3], found[4], depth) end
-  return span.make(found[3], depth)
+local function rendered(text, depth)
+  local out, at, from = {}, 1, 1
+  while true do
+    local mark = text:find("[`!%[<*_]", from)
+    if not mark then break end
+    local made, last = span_at(text, mark, depth)
+    if last then
+      out[#out + 1] = text:sub(at, mark - 1)
+      out[#out + 1] = made
+      at = last + 1
+    end
+    from = (last or mark) + 1
+  end
+  out[#out + 1] = text:sub(at)
+  return out
 end
 
 function inline(text, depth)
   depth = (depth or 0) + 1
   if depth > DEEPEST then return text end
-  local out, at = {}, 1
-  while at <= #text do
-    local span = next_span(text, at)
-    if not span then break end
-    out[#out + 1] = text:sub(at, span.found[1] - 1)
-    out[#out + 1] = made_of(span, depth)
-    at = span.found[2] + 1
-  end
-  out[#out + 1] = text:sub(at)
-  return out
+  if #text > LONGEST then text = markup.cut(text, LONGEST / 4) end
+  return rendered(text, depth)
 end
 
 -- }========
@@ -148,7 +151,7 @@ local function row_of(name, line)
   return e.tr(cells)
 end
 
-local function grid(state, line)
+local function pipes(state, line)
   local below = state.lines[state.at + 1] or ""
   if not line:find("|", 1, true) or not below:find "^%s*|?[%s:|%-]+$"
       or not below:find "%-" or not below:find("|", 1, true) then
@@ -160,9 +163,8 @@ local function grid(state, line)
     rows[#rows + 1] = row_of("td", line_at(state))
     state.at = state.at + 1
   end
-  return e.div { class = "box", role = "region", tabindex = 0,
-    ["aria-label"] = "Table of the card",
-    e.table { e.thead { row_of("th", line) }, e.tbody(rows) } }
+  return grid.box("Table of the card",
+    e.table { e.thead { row_of("th", line) }, e.tbody(rows) })
 end
 
 local function item_of(line)
@@ -220,7 +222,7 @@ local function blank(state, line)
   return false
 end
 
-local BLOCKS = { blank, fence, heading, rule, grid, list, quote }
+local BLOCKS = { blank, fence, heading, rule, pipes, list, quote }
 
 local function block(state)
   for _, make in ipairs(BLOCKS) do
@@ -247,9 +249,20 @@ local function lines_of(text)
   local lines = {}
   for line in (text .. "\n"):gmatch "([^\n]*)\n" do
     if #lines == MOST_LINES then break end
-    lines[#lines + 1] = #line <= LINE and line or (markup.cut(line, LINE))
+    lines[#lines + 1] = line
   end
   return lines
+end
+
+local function without_comments(text)
+  local out, at = {}, 1
+  repeat
+    local first = text:find("<!--", at, true)
+    local _, last = text:find("-->", first or #text + 1, true)
+    out[#out + 1] = text:sub(at, last and first - 1)
+    at = (last or #text) + 1
+  until not last
+  return table.concat(out)
 end
 
 --- A text without its front matter and comments, and the front matter.
@@ -257,9 +270,9 @@ end
 -- @treturn string
 -- @treturn ?string
 function markdown.parts(text)
-  text = markup.clean(text)
+  text = #text > MOST and markup.cut(text, MOST / 4) or markup.clean(text)
   local front, rest = text:match "^%-%-%-\n(.-)\n%-%-%-%s*\n(.*)$"
-  return (rest or text):gsub("<!%-%-.-%-%->", ""), front
+  return without_comments(rest or text), front
 end
 
 --- A text rendered.

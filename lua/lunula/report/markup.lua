@@ -8,6 +8,7 @@
 -- @module lunula.report.markup
 
 local json = require "lunula.json"
+local number = require "lunula.report.number"
 
 local markup = {}
 
@@ -159,8 +160,8 @@ end
 -- @int most characters that are shown
 -- @treturn Node
 function markup.data(text, most)
-  if type(text) == "number" then text = tostring(text) end
-  if type(text) ~= "string" then text = "not known" end
+  if type(text) == "number" then text = number.plain(text) end
+  if type(text) ~= "string" then text = number.UNKNOWN end
   return markup.element.bdi { (markup.cut(text, most)) }
 end
 

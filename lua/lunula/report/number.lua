@@ -28,6 +28,16 @@ function number.fixed(value, decimals)
   return text
 end
 
+--- A number of the data as it is written there: a year has no comma.
+-- @number value
+-- @treturn string
+function number.plain(value)
+  if value % 1 == 0 and number.known(value) then
+    return number.fixed(value, 0)
+  end
+  return (("%.14g"):format(value):gsub(",", "."))
+end
+
 -- ASCII's hyphen is for machines
 local function with_minus(text)
   return (text:gsub("^%-", MINUS))
@@ -111,18 +121,23 @@ function number.chance(value)
   return number.fixed(value, 3)
 end
 
+-- two digits that tell something
+local function rounded(value)
+  return number.fixed(value, value < 10 and 1 or 0)
+end
+
 --- A time.
 -- @param seconds
--- @treturn string "1 h 05 min", "3 min 20 s", "4.2 s"
+-- @treturn string "4.2 s", "91 s", "5.3 min", "12 h"
 function number.duration(seconds)
   if not number.known(seconds) then return number.UNKNOWN end
-  if seconds < 60 then return number.fixed(seconds, 1) .. SPACE .. "s" end
-  local whole = math.floor(seconds + 0.5)
-  local minutes = math.floor(whole / 60)
-  if minutes < 60 then
-    return ("%.0f min %.0f s"):format(minutes, whole % 60)
+  local unit = "s"
+  if seconds >= 6000 then
+    seconds, unit = seconds / 3600, "h"
+  elseif seconds >= 100 then
+    seconds, unit = seconds / 60, "min"
   end
-  return ("%.0f h %02.0f min"):format(math.floor(minutes / 60), minutes % 60)
+  return rounded(seconds) .. SPACE .. unit
 end
 
 return number

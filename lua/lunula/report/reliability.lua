@@ -57,7 +57,7 @@ local function bars(bins, frame)
   for _, bin in ipairs(bins) do most = math.max(most, bin.n) end
   for i, bin in ipairs(bins) do
     local left, right = frame.x(bin.low) + 1, frame.x(bin.high) - 1
-    local tall = bin.n / most * (COUNTS - 34)
+    local tall = math.max(bin.n / most * (COUNTS - 34), 1)
     out[i] = { plot.draw.rect { x = left, y = foot - tall,
       width = math.max(right - left, 1), height = tall, class = "bar a" },
       #bins <= 12 and plot.text((left + right) / 2, foot - tall - 4,

@@ -85,12 +85,12 @@ nav li{min-width:0}
 .note,.where{color:var(--soft);font-size:.9rem}
 .where{margin-top:-.35rem}
 .sub{margin:1.2rem 0 .3rem;font-weight:600}
-.tiles{display:grid;gap:1.25rem 1.5rem;max-width:none;
-grid-template-columns:repeat(auto-fill,minmax(9.5rem,1fr));margin:0 0 1.5rem}
+.tiles{display:grid;gap:1.25rem;max-width:none;
+grid-template-columns:repeat(auto-fill,minmax(7rem,1fr));margin:0 0 1.5rem}
 .tiles div{min-width:0}
 .tiles dt{color:var(--soft);font-size:.875rem}
 .tiles dd{margin:0;font-variant-numeric:tabular-nums}
-.tiles dd.main{font-size:1.6rem;line-height:1.25;font-weight:600}
+.tiles dd.main{font-size:1.45rem;line-height:1.25;font-weight:600}
 .tiles dd.more{color:var(--soft);font-size:.875rem}
 .figures,.parts{display:grid;gap:1.5rem 3rem;align-items:start;
 grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr))}
@@ -192,7 +192,7 @@ hr{border:0;border-top:1px solid var(--line);margin:1.5rem 0}
 header,main,footer{padding-left:1rem;padding-right:1rem}
 header{padding-top:1.5rem}
 h1{font-size:1.6rem}
-.tiles{grid-template-columns:repeat(auto-fill,minmax(8.5rem,1fr))}
+.tiles{grid-template-columns:repeat(auto-fill,minmax(8rem,1fr))}
 svg text{font-size:14px}
 td.long,th.long{min-width:12rem}
 svg .small{font-size:11px}

@@ -18,30 +18,28 @@ local NAME = 40
 -- Each gives a list of { name, the number, what more there is }.
 local MAIN = {}
 
-local function of_training(document)
-  local steps = #fields.table(document.steps)
+function MAIN.training(document)
   local best = number.known(document.best_epoch)
   return {
-    { "Training time", number.duration(document.train_seconds),
-      number.count(document.tokens_per_second) .. " tokens a second" },
-    { "Steps", number.count(steps), best and ("best epoch %s of %s"):format(
-      number.count(best), number.count(#fields.table(document.history))) },
+    { "Time", number.duration(document.train_seconds) },
+    { "Tokens a second", number.count(document.tokens_per_second) },
+    { "Steps", number.count(#fields.table(document.steps)) },
+    best and { "Best epoch", ("%s of %s"):format(number.count(best),
+      number.count(#fields.table(document.history))) },
   }
 end
 
-MAIN.training = of_training
-
--- scores that stand at the top, as far as they are there
-local AT_TOP = { accuracy = true, macro_f1 = true, micro_f1 = true,
-  ece = true, mae = true, pearson = true, r2 = true, mse = true,
-  quadratic_kappa = true }
+-- scores that stand at the top, as far as they are there, by short names
+local AT_TOP = { accuracy = "Accuracy", macro_f1 = "Macro F1",
+  micro_f1 = "Micro F1", ece = "ECE", mae = "MAE", mse = "MSE",
+  pearson = "Pearson", r2 = "R\194\178", quadratic_kappa = "Kappa" }
 
 function MAIN.evaluation(document)
   local tiles = {}
   for _, score in ipairs(scores.of(document)) do
-    if AT_TOP[score.field] then
-      tiles[#tiles + 1] = { fields.title(score.name), score.text,
-        score.interval and "95 %: " .. score.interval }
+    local name = AT_TOP[score.field]
+    if name then
+      tiles[#tiles + 1] = { name, score.text, score.interval }
     end
   end
   tiles[#tiles + 1] = { "Texts", number.count(document.n) }
@@ -52,14 +50,12 @@ function MAIN.comparison(document)
   local tiles = {}
   for _, name in ipairs { "a", "b" } do
     local side = fields.table(document[name])
-    local interval = number.interval(side.low, side.high)
-    tiles[#tiles + 1] = { { "Accuracy of ", markup.data(side.name, NAME) },
-      number.share(side.accuracy), interval and "95 %: " .. interval }
+    tiles[#tiles + 1] = { markup.data(side.name, NAME),
+      number.share(side.accuracy), number.interval(side.low, side.high) }
   end
   local difference = fields.table(document.difference)
   tiles[#tiles + 1] = { "Difference", number.points(difference.mean),
-    "points; McNemar p: " .. number.chance(
-      fields.table(document.mcnemar).p) }
+    "points, p " .. number.chance(fields.table(document.mcnemar).p) }
   tiles[#tiles + 1] = { "Texts", number.count(document.n) }
   return tiles
 end
@@ -107,7 +103,9 @@ function summary.of(documents)
         e.dl { class = "tiles", tiles } }
     end
   end
-  return #out > 0 and grid.parts(out) or nil
+  if #out == 0 then return nil end
+  return e.div { e.p { class = "note", "Below a score: its 95 % interval, "
+    .. "where it is known." }, grid.parts(out) }
 end
 
 return summary
