@@ -1,7 +1,6 @@
 --- lunula train: fine-tunes a classifier, judges it, saves it.
 -- @module lunula.cli.train
 
-local core = require "lunula.core"
 local arguments = require "lunula.cli.arguments"
 local checkpoint = require "lunula.checkpoint"
 local fetch = require "lunula.cli.fetch"
@@ -12,8 +11,6 @@ local progress = require "lunula.progress"
 local rows = require "lunula.cli.rows"
 local settings = require "lunula.settings"
 local training = require "lunula.cli.training"
-
-local system = core.system
 
 local TAUGHT = 0.5  -- the distillation_weight of a run with a teacher
 
@@ -36,34 +33,19 @@ local BEFORE = {
 }
 
 local AFTER = {
-  { section = "This run",
-    name = "threads", type = "integer", value = "N", min = 1, max = 64,
-    what = "processors to use; all when not given" },
-  { name = "checkpoint-every", type = "integer", value = "N", min = 1,
-    what = "steps after which --resume may go on, beside each epoch's end" },
-  { name = "resume", type = "boolean",
-    what = "go on from where the same command was stopped" },
   { name = "adapter", value = "DIR",
     what = "where what LoRA learnt is saved, too, as peft does; only with "
       .. "--tune lora" },
   { name = "calibrate", type = "boolean", what = "then fit a temperature on "
     .. "the validation texts, for honest probabilities" },
-  { name = "json", value = "FILE", what = "write the figures there" },
 }
-
-local function all_options()
-  local all = {}
-  for _, list in ipairs { BEFORE, training.options, AFTER } do
-    for _, option in ipairs(list) do all[#all + 1] = option end
-  end
-  return all
-end
 
 local train = {
   name = "train",
   summary = "fine-tune a classifier and save the best of its epochs",
   positional = {},
-  options = all_options(),
+  options = arguments.joined { BEFORE, training.options, training.of_run,
+    AFTER },
   complete = training.add_recipe,
 }
 
@@ -93,17 +75,12 @@ local function taught(lunula, list, teacher)
     end })
 end
 
-local function epoch_line(entry, values, kind)
-  local epochs = values.max_steps and "" or "/" .. values.epochs
-  local line = ("epoch %d%s  train loss %.4f"):format(entry.epoch, epochs,
-    entry.train_loss)
-  local validation = entry.validation
-  if not validation then return line end
-  line = ("%s  validation loss %.4f"):format(line, validation.loss)
-  for _, score in ipairs(kind.shown) do
-    line = ("%s  %s %.4f"):format(line, score[2], validation[score[1]])
+local function shown(kind, scores)
+  local words = {}
+  for i, score in ipairs(kind.shown) do
+    words[i] = ("  %s %.4f"):format(score[2], scores[score[1]])
   end
-  return line
+  return table.concat(words)
 end
 
 local function options_of(values, validation, kind, bar)
@@ -111,20 +88,16 @@ local function options_of(values, validation, kind, bar)
   options.validation, options.checkpoint = validation, values.output
   options.checkpoint_every, options.resume = values.checkpoint_every,
     values.resume
-  options.on_step = function(info) bar:step(info) end
-  options.on_epoch = function(entry)
-    bar:clear()
-    output.line(epoch_line(entry, values, kind))
-    output.flush()
-  end
-  return options
+  return training.show(options, values, bar, function(scores)
+    return shown(kind, scores)
+  end)
 end
 
 local function fit(lunula, model, sets, values)
   return guarded.run(values.output, function(bar)
     return lunula.train(model, sets.train,
       options_of(values, sets.validation, model.problem, bar))
-  end, ", --resume goes on from it")
+  end, training.HINT)
 end
 
 -- Fits a temperature and saves the model with it. A model that none is best
@@ -144,16 +117,11 @@ local function calibrate(lunula, model, sets, values)
   return done
 end
 
-local function summary(lunula, values, result, report, calibration)
-  return {
-    train_seconds = result.train_seconds,
-    tokens_per_second = result.tokens_per_second,
-    peak_rss_mib = system.peak_rss(), steps = result.steps,
-    history = result.history, best_epoch = result.best_epoch, test = report,
-    truncated = result.truncated, calibration = calibration,
-    seed = values.seed, threads = lunula.threads(),
-    precision = values.precision, version = lunula.version,
-  }
+local function summary(lunula, result, report, calibration)
+  local figures = training.figures(result, lunula.version)
+  figures.test, figures.truncated = report, result.truncated
+  figures.calibration = calibration
+  return figures
 end
 
 local function check_adapter(values)
@@ -186,8 +154,7 @@ local function tell(lunula, values, model, result, report, calibration)
   if report then output.line(tostring(report)) end
   output.flush()
   if values.json then
-    json.write(values.json, summary(lunula, values, result, report,
-      calibration))
+    json.write(values.json, summary(lunula, result, report, calibration))
   end
   io.stderr:write("saved ", values.output, "\n")
 end
