@@ -213,6 +213,7 @@ build = {
     ["lunula.metrics.calibration"] = "lua/lunula/metrics/calibration.lua",
     ["lunula.metrics.honesty"] = "lua/lunula/metrics/honesty.lua",
     ["lunula.metrics.layout"] = "lua/lunula/metrics/layout.lua",
+    ["lunula.metrics.lists"] = "lua/lunula/metrics/lists.lua",
     ["lunula.metrics.multi_label"] = "lua/lunula/metrics/multi_label.lua",
     ["lunula.metrics.ordinal"] = "lua/lunula/metrics/ordinal.lua",
     ["lunula.metrics.regression"] = "lua/lunula/metrics/regression.lua",

@@ -4,6 +4,7 @@
 local arguments = require "lunula.cli.arguments"
 local fetch = require "lunula.cli.fetch"
 local output = require "lunula.cli.output"
+local problem = require "lunula.problem"
 local rows = require "lunula.cli.rows"
 
 local quantize = {
@@ -24,8 +25,10 @@ local quantize = {
 }
 
 local function show(result)
-  output.line(("%s before %.2f %%, after %.2f %% (%d texts)"):format(
-    result.score, 100 * result.before, 100 * result.after, result.n))
+  local name = result.score
+  output.line(("%s before %s, after %s (%d texts)"):format(name,
+    problem.shown(name, result.before), problem.shown(name, result.after),
+    result.n))
   output.flush()
 end
 

@@ -135,10 +135,7 @@ end
 function ordinal.tune()
 end
 
-function ordinal.report(found, ranks, model)
-  return metrics.ordinal(names.of(ranks, model.labels),
-    names.of(found, model.labels), model.labels)
-end
+ordinal.report = names.report(metrics.ordinal)
 
 -- The probability of each label. Those of more must not rise on their way up,
 -- which weights that are not shared, and biases out of order, may do.

@@ -88,10 +88,7 @@ end
 function single_label.tune()
 end
 
-function single_label.report(found, classes, model)
-  return metrics.report(names.of(classes, model.labels),
-    names.of(found, model.labels), model.labels)
-end
+single_label.report = names.report(metrics.report)
 
 function single_label.choose(probabilities)
   local best = 1
