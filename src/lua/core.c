@@ -25,6 +25,7 @@ static const luaL_Reg openers[] = {
   {"number_text", number_open},
   {"recording", state_open},
   {"rng", rng_open},
+  {"sha256", sha256_open},
   {"share", share_open},
   {"system", system_open},
   {"tensor", tensor_open},

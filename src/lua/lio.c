@@ -22,6 +22,7 @@
 #endif
 
 #include "../io/atomic.h"
+#include "../io/digest.h"
 #include "../io/folder.h"
 #include "../io/posix.h"
 #include "../io/safetensors.h"
@@ -380,6 +381,17 @@ static int l_stat(lua_State *L) {
 }
 
 
+/* sha256(path): that of the file's bytes, 64 hexadecimal digits */
+static int l_sha256(lua_State *L) {
+  const char *path = check_path(L, 1);
+  char text[SHA256_TEXT];
+  Error e;
+  if (!digest_file(path, text, &e)) return raise(L, &e);
+  lua_pushstring(L, text);
+  return 1;
+}
+
+
 static int lock_release(lua_State *L) {
   int *fd = (int *)luaL_checkudata(L, 1, LOCK);
   if (*fd >= 0) close(*fd);
@@ -423,6 +435,7 @@ static const luaL_Reg functions[] = {
   {"line", l_line},
   {"list", l_list},
   {"stat", l_stat},
+  {"sha256", l_sha256},
   {"lock", l_lock},
   {NULL, NULL}
 };

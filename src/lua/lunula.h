@@ -32,6 +32,7 @@ int peak_open(lua_State *L);       /* lbench.c */
 int pooling_open(lua_State *L);    /* lencoder.c */
 int quantise_open(lua_State *L);   /* lquantise.c; after tensor_open */
 int rng_open(lua_State *L);        /* lrng.c */
+int sha256_open(lua_State *L);     /* lsha256.c */
 int share_open(lua_State *L);      /* lshare.c; after model_open */
 int state_open(lua_State *L);      /* lstate.c */
 int system_open(lua_State *L);     /* lsystem.c */

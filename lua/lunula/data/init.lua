@@ -8,6 +8,7 @@
 -- @module lunula.data
 
 local check = require "lunula.check"
+local core = require "lunula.core"
 local opt = require "lunula.options"
 local columns = require "lunula.data.columns"
 local csv = require "lunula.data.csv"
@@ -255,6 +256,29 @@ function data.read(source, options)
   end
   if n == 0 then error(name_of(source, options or {}) .. ": no rows", 0) end
   return rows
+end
+
+-- A label as bytes. Of several the order says nothing.
+local function label_bytes(row)
+  if type(row.label) == "number" then return core.number_text(row.label) end
+  if not row.labels then return row.label or "" end
+  local sorted = {}
+  for i, label in ipairs(row.labels) do sorted[i] = label end
+  table.sort(sorted)
+  return table.concat(sorted, "\0")
+end
+
+--- By what a row is known again, wherever it stands: the SHA-256 of its text,
+-- its second text and its label, with a zero byte after each text.
+-- @tparam table row as from `data.read`; what it lacks counts as empty
+-- @treturn string 64 hexadecimal digits
+-- @usage local known = {}
+-- for _, row in ipairs(rows) do known[data.hash(row)] = row end
+function data.hash(row)
+  check.table(row, "data.hash: row")
+  check.string(row.text, "data.hash: text")
+  return core.sha256(table.concat({ row.text, row.text_pair or "",
+    label_bytes(row) }, "\0"))
 end
 
 return data
