@@ -1,8 +1,9 @@
 --- Command-line arguments by declaration: parsed, checked, and their help.
 -- A command declares `name`, `summary`, `positional` (a list of `{ name=,
 -- what=, optional= }`) and `options` (a list of `{ name=, type=, what=,
--- value=, default=, required=, hidden=, section= }`; a section is a heading of
--- the help, above the option that has it). Options are long: `--name value` or
+-- value=, default=, required=, hidden=, several=, section= }`; one of which
+-- there may be several has a list as its value; a section is a heading of the
+-- help, above the option that has it). Options are long: `--name value` or
 -- `--name=value`. A boolean takes no value: `--name` turns it on, and one that
 -- is on by default is turned off by `--no-name`. `--` ends the options.
 -- `variants`, where there are some, are the modules of commands that a second
@@ -168,13 +169,23 @@ local function take_value(option, inline, words, i)
   return read_value(option, text), inline and i or i + 1
 end
 
+local function append(values, value)
+  values = values or {}
+  values[#values + 1] = value
+  return values
+end
+
 local function take_option(command, values, words, i)
   local typed, inline = words[i]:match("^([^=]+)=(.*)$")
   typed = typed or words[i]
   local option = find_option(command, typed)
   local key = key_of(option.name)
-  if values[key] ~= nil then wrong("%s is given twice", typed) end
-  values[key], i = take_value(option, inline, words, i)
+  if values[key] ~= nil and not option.several then
+    wrong("%s is given twice", typed)
+  end
+  local value
+  value, i = take_value(option, inline, words, i)
+  values[key] = option.several and append(values[key], value) or value
   return i
 end
 

@@ -11,7 +11,8 @@ local cli = {}
 local DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
 local COMMANDS = { "fetch", "pretrain", "train", "distil", "evaluate",
-  "predict", "explain", "tokenize", "quantize", "sweep", "active", "bench" }
+  "predict", "explain", "tokenize", "quantize", "sweep", "active", "card",
+  "bench" }
 
 local function is_command(name)
   for _, known in ipairs(COMMANDS) do

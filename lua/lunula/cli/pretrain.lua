@@ -3,9 +3,11 @@
 
 local arguments = require "lunula.cli.arguments"
 local checkpoint = require "lunula.checkpoint"
+local facts = require "lunula.card.files"
 local fetch = require "lunula.cli.fetch"
 local guarded = require "lunula.cli.guarded"
 local json = require "lunula.cli.json"
+local record = require "lunula.card.record"
 local training = require "lunula.cli.training"
 
 -- options of a training that mean something here
@@ -60,6 +62,24 @@ local function options_of(values, bar)
   end)
 end
 
+-- What a card says of the training, known before it.
+local function origin_of(values)
+  local columns, files = { text = values.text, label = false }, {}
+  for _, name in ipairs { "texts", "validation" } do
+    files[name] = values[name] and facts.of_file(values[name], columns)
+  end
+  return { command = "pretrain", base = record.base(values.model),
+    files = files }
+end
+
+local function summary(lunula, origin, values, result)
+  local figures = training.figures(result, lunula.version)
+  for name, value in pairs(origin) do figures[name] = value end
+  figures.options = { masking = values.masking }
+  for _, name in ipairs(SHARED) do figures.options[name] = values[name] end
+  return figures
+end
+
 --- Runs the command.
 -- @tparam table values of its arguments
 function pretrain.run(values)
@@ -69,13 +89,14 @@ function pretrain.run(values)
   guarded.check_folder(values, "output")
   if values.threads then lunula.threads(values.threads) end
   local model = fetch.model(values.model)
+  local origin = origin_of(values)
   checkpoint.make_folders(values.output)
   local _, result = guarded.run(values.output, function(bar)
     return lunula.pretrain(model, values.texts, options_of(values, bar))
   end, training.HINT)
-  if values.json then
-    json.write(values.json, training.figures(result, lunula.version))
-  end
+  local figures = summary(lunula, origin, values, result)
+  if values.json then json.write(values.json, figures) end
+  record.write(values.output, figures)
   io.stderr:write("saved ", values.output, "\n")
 end
 

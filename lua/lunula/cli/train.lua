@@ -3,11 +3,14 @@
 
 local arguments = require "lunula.cli.arguments"
 local checkpoint = require "lunula.checkpoint"
+local core = require "lunula.core"
+local facts = require "lunula.card.files"
 local fetch = require "lunula.cli.fetch"
 local guarded = require "lunula.cli.guarded"
 local json = require "lunula.cli.json"
 local output = require "lunula.cli.output"
 local progress = require "lunula.progress"
+local record = require "lunula.card.record"
 local rows = require "lunula.cli.rows"
 local settings = require "lunula.settings"
 local training = require "lunula.cli.training"
@@ -117,8 +120,20 @@ local function calibrate(lunula, model, sets, values)
   return done
 end
 
-local function summary(lunula, result, report, calibration)
+-- What a card says of the training, known before it. The base may be the very
+-- folder that is saved to.
+local function origin_of(values, sets)
+  local origin = { command = "train", base = record.base(values.model),
+    options = training.given(values), files = {} }
+  for name, list in pairs(sets) do
+    origin.files[name] = facts.of_rows(values[name], list)
+  end
+  return origin
+end
+
+local function summary(lunula, origin, result, report, calibration)
   local figures = training.figures(result, lunula.version)
+  for name, value in pairs(origin) do figures[name] = value end
   figures.test, figures.truncated = report, result.truncated
   figures.calibration = calibration
   return figures
@@ -146,22 +161,22 @@ local function check_kind(values, kind)
   end
 end
 
-local function tell(lunula, values, model, result, report, calibration)
-  if result.truncated > 0 then
+local function tell(values, model, figures)
+  if figures.truncated > 0 then
     io.stderr:write(("%d tokens were cut from %s by --max-length %d\n")
-      :format(result.truncated, values.train, model.max_length))
+      :format(figures.truncated, values.train, model.max_length))
   end
-  if report then output.line(tostring(report)) end
+  if figures.test then output.line(tostring(figures.test)) end
   output.flush()
-  if values.json then
-    json.write(values.json, summary(lunula, result, report, calibration))
-  end
+  if values.json then json.write(values.json, figures) end
+  record.write(values.output, figures)
   io.stderr:write("saved ", values.output, "\n")
 end
 
 --- Runs the command.
 -- @tparam table values of its arguments
 function train.run(values)
+  local begun = core.system.monotonic()
   settle_teacher(values)
   training.check(values)
   check_adapter(values)
@@ -179,14 +194,16 @@ function train.run(values)
     sets.train = taught(lunula, sets.train, values.teacher)
   end
   values.problem_type = kind.name
+  local origin = origin_of(values, sets)
   local model = settings.model(fetch.model(values.model), sets.train,
     training.given(values), values.labels)
   checkpoint.make_folders(values.output)
   local result = fit(lunula, model, sets, values)
   local calibration = calibrate(lunula, model, sets, values)
   if values.adapter then model:save_adapter(values.adapter) end
-  tell(lunula, values, model, result,
-    sets.test and lunula.evaluate(model, sets.test), calibration)
+  local report = sets.test and lunula.evaluate(model, sets.test)
+  origin.wall_seconds = core.system.monotonic() - begun
+  tell(values, model, summary(lunula, origin, result, report, calibration))
 end
 
 return train

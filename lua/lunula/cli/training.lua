@@ -326,12 +326,14 @@ function training.show(o, values, bar, more)
   return o
 end
 
---- The figures of a training, for `--json`.
+--- The figures of a training, for `--json` and for the record in the model's
+-- folder.
 -- @tparam table result of `lunula.train` or `lunula.pretrain`
 -- @string version of lunula
 -- @treturn table
 function training.figures(result, version)
   return {
+    kind = "training",
     train_seconds = result.train_seconds,
     tokens_per_second = result.tokens_per_second,
     peak_rss_mib = core.system.peak_rss(), steps = result.steps,

@@ -73,7 +73,8 @@ problem.LOWER = { loss = true, mse = true, mae = true }
 --- Scores that are no part of a whole.
 problem.NO_SHARE = {
   loss = true, mse = true, mae = true, r2 = true, pearson = true,
-  spearman = true, quadratic_kappa = true, mcc = true,
+  spearman = true, quadratic_kappa = true, mcc = true, ece = true,
+  brier = true,
 }
 
 --- The score that says which of several models is best.
