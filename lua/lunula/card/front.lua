@@ -91,9 +91,18 @@ end
 
 -- {======== results ========
 
+-- the reports that say something of the weights as they are
+local function present(reports)
+  local some = {}
+  for _, report in ipairs(reports) do
+    some[#some + 1] = not report.is_past and report or nil
+  end
+  return some
+end
+
 local function metrics_of(reports)
   local types, seen = {}, {}
-  for _, report in ipairs(reports) do
+  for _, report in ipairs(present(reports)) do
     for _, score in ipairs(scores.of(report)) do
       if score.hub and not seen[score.hub] then
         types[#types + 1], seen[score.hub] = score.hub, true
@@ -138,7 +147,7 @@ end
 
 local function index_of(facts)
   local results = {}
-  for _, report in ipairs(facts.reports) do
+  for _, report in ipairs(present(facts.reports)) do
     if figures_of(report)[1] then
       results[#results + 1] = result_of(facts, report)
     end

@@ -65,8 +65,9 @@ local function training_of(dir, given)
   return training
 end
 
-local function copied(report, title, note)
-  local copy = { title = title, note = note }
+-- A report under a title. `is_past`: of weights that the model has no more.
+local function copied(report, title, note, is_past)
+  local copy = { title = title, note = note, is_past = is_past }
   for name, value in pairs(report) do
     if copy[name] == nil then copy[name] = value end
   end
@@ -88,7 +89,9 @@ local function test_of(training)
   local file = type(training.files) == "table" and training.files.test
   local title = type(file) == "table" and file.file
   return copied(training.test, type(title) == "string" and title
-    or "the test texts of the training", ", after the training")
+    or "the test texts of the training", training.is_changed
+    and ", judged before the weights were changed" or ", after the training",
+    training.is_changed or false)
 end
 
 -- Those of a file that was evaluated again say more than what training said.

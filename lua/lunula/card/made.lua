@@ -112,17 +112,22 @@ end
 
 -- {======== how to use it ========
 
-local IN_LUA = {
+local IN_LUNULA = {
   ["text-classification"] = [[
+```lua
 local lunula = require "lunula"
 local model = lunula.classifier "%s"
-local answer = model:predict "A text."]],
+local answer = model:predict "A text."
+```]],
   ["fill-mask"] = [[
-local lunula = require "lunula"
-local model = lunula.classifier("%s", { labels = { "no", "yes" } })]],
+```sh
+lunula train --model %s --train texts.csv --output my-classifier
+```]],
   ["feature-extraction"] = [[
+```lua
 local lunula = require "lunula"
-local embedder = lunula.embedder "%s"]],
+local embedder = lunula.embedder "%s"
+```]],
 }
 
 --- How the model is used.
@@ -130,7 +135,7 @@ local embedder = lunula.embedder "%s"]],
 -- @treturn string
 function made.use(facts)
   local name, model = code_name(facts.name), facts.model
-  local parts = { "```lua\n" .. IN_LUA[model.task]:format(name) .. "\n```" }
+  local parts = { IN_LUNULA[model.task]:format(name) }
   if model.library == "transformers" then
     parts[2] = ('```python\nfrom transformers import pipeline\n'
       .. 'model = pipeline("%s", model="%s")\n```'):format(model.task, name)
@@ -145,21 +150,25 @@ end
 
 -- {======== the training ========
 
+-- " on notes.txt": what a model that was trained on had learnt from
+local function learnt_from(before)
+  local of_training = type(before.files) == "table" and before.files or {}
+  local file = of_training.texts or of_training.train
+  if type(file) ~= "table" or type(file.file) ~= "string" then return "" end
+  return " on " .. markdown.line(file.file)
+end
+
 local function base_line(base)
   local line = markdown.line(tostring(base.hub or base.name))
-  if not base.hub and not base.record then
-    line = line .. ", a folder of which nothing more is known"
-  end
+  local before = type(base.record) == "table" and base.record
   if type(base.licence) == "string" then
     line = line .. (" (licence: %s)"):format(markdown.line(base.licence))
+  elseif not base.hub and not before then
+    line = line .. " (a folder of which nothing more is known)"
   end
-  local before = base.record
-  if type(before) == "table" and type(before.base) == "table" then
-    line = line .. ", which was trained here from " .. base_line(before.base)
-    local file = type(before.files) == "table" and before.files.texts
-    if type(file) == "table" and type(file.file) == "string" then
-      line = line .. " on " .. markdown.line(file.file)
-    end
+  if before and type(before.base) == "table" then
+    line = ("%s, which was trained%s from %s"):format(line,
+      learnt_from(before), base_line(before.base))
   end
   return line
 end
@@ -270,7 +279,7 @@ function made.seconds(training)
   if not is_number(seconds) or seconds < 0 then return nil end
   local base = training.base
   local before = type(base) == "table" and type(base.record) == "table"
-    and base.record.train_seconds
+    and (base.record.wall_seconds or base.record.train_seconds)
   return seconds + (is_number(before) and math.max(0, before) or 0)
 end
 

@@ -52,7 +52,8 @@ function record.base(name)
   if before then
     base.record = { base = before.base, command = before.command,
       files = before.files, version = before.version,
-      train_seconds = before.train_seconds }
+      train_seconds = before.train_seconds,
+      wall_seconds = before.wall_seconds }
   end
   return base
 end
@@ -72,6 +73,19 @@ function record.write(dir, figures)
   end
   kept.weights_sha256 = weights_of(dir)
   core.io.write(dir .. FILE, { json.pretty(json.finite(kept)) })
+end
+
+--- Takes the record of a model along to a folder that was made of it.
+-- @string from
+-- @string to
+-- @raise when it can't be read or written
+function record.copy(from, to)
+  local path = from .. FILE
+  if core.io.stat(path) ~= "file" then return os.remove(to .. FILE) end
+  local file = assert(io.open(path, "rb"))
+  local bytes = file:read "*a"
+  file:close()
+  core.io.write(to .. FILE, { bytes })
 end
 
 --- Reads the record of a folder.

@@ -19,13 +19,13 @@ local card = {
     { name = "template", value = "F",
       what = "write an empty data.json there, with its questions" },
     { name = "train-json", value = "F",
-      what = "what lunula train --json wrote, over the folder's own record" },
+      what = "what lunula train --json wrote; over the folder's record" },
     { name = "evaluation", value = "F", several = true,
       what = "what lunula evaluate --json wrote; may be given several "
         .. "times" },
     { name = "training-data", value = "F", several = true,
-      what = "texts it learnt from, where the training noted none; may be given "
-        .. "several times" },
+      what = "texts it learnt from, where the training noted none; may be "
+        .. "given several times" },
   }, rows.options, {
     { name = "watts", type = "number", value = "W", min = 0,
       default = footprint.WATTS,

@@ -3,6 +3,7 @@
 
 local arguments = require "lunula.cli.arguments"
 local checkpoint = require "lunula.checkpoint"
+local core = require "lunula.core"
 local facts = require "lunula.card.files"
 local fetch = require "lunula.cli.fetch"
 local guarded = require "lunula.cli.guarded"
@@ -83,6 +84,7 @@ end
 --- Runs the command.
 -- @tparam table values of its arguments
 function pretrain.run(values)
+  local begun = core.system.monotonic()
   training.check(values)
   local lunula = require "lunula"
   json.check_place(values.json)
@@ -94,6 +96,7 @@ function pretrain.run(values)
   local _, result = guarded.run(values.output, function(bar)
     return lunula.pretrain(model, values.texts, options_of(values, bar))
   end, training.HINT)
+  origin.wall_seconds = core.system.monotonic() - begun
   local figures = summary(lunula, origin, values, result)
   if values.json then json.write(values.json, figures) end
   record.write(values.output, figures)
