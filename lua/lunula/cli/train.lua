@@ -194,9 +194,10 @@ function train.run(values)
     sets.train = taught(lunula, sets.train, values.teacher)
   end
   values.problem_type = kind.name
+  local folder = fetch.model(values.model)
   local origin = origin_of(values, sets)
-  local model = settings.model(fetch.model(values.model), sets.train,
-    training.given(values), values.labels)
+  local model = settings.model(folder, sets.train, training.given(values),
+    values.labels)
   checkpoint.make_folders(values.output)
   local result = fit(lunula, model, sets, values)
   local calibration = calibrate(lunula, model, sets, values)
