@@ -371,6 +371,22 @@ describe("A card", function()
     facts = files.of_rows(path "train.csv", { { label = 1 }, { label = 5 } })
     assert.are.same({ least = 1, most = 5, mean = 3, deviation = 2 },
       facts.numbers)
+    local text = card.text(model, { training = { train_seconds = 1, files = {
+      train = { file = "a.csv", rows = 3, labels = { a = 2, b = 1 },
+        without_label = 1 },
+      test = { file = "b.csv", rows = 2, numbers = { least = 1, most = 5,
+        mean = 3, deviation = 2 } } } } })
+    has(text, "| Label | a.csv (train) |\n| --- | ---: |\n"
+      .. "| a | 2 (66.7 %) |\n| b | 1 (33.3 %) |\n| *none* | 1 (33.3 %) |\n")
+    has(text, "| b.csv (test) | 1 | 3 | 5 | 2 |")
+  end)
+
+  it("says so when the model was judged by what it learnt from", function()
+    local facts = { file = "a.csv", sha256 = ("0"):rep(64), rows = 3 }
+    has(card.text(model, { training = { train_seconds = 1,
+      files = { train = facts, validation = facts } } }),
+      "The model was judged (validation) by the very file that it learnt from")
+    assert.is_nil(card.text(model):find("by the very file", 1, true))
   end)
 
   it("says so when the weights are no longer those of the training",

@@ -75,24 +75,38 @@ local function sum_of(labels)
   return sum
 end
 
-local function cell(file, label)
-  local n = file.labels[label] or 0
-  local sum = sum_of(file.labels)
-  if sum == 0 then return "0" end
-  return ("%s (%.1f %%)"):format(scores.count(n), 100 * n / sum)
+-- how many of a file's rows
+local function cell(file, n)
+  local all = scores.is_number(file.rows) and file.rows or sum_of(file.labels)
+  if all == 0 then return scores.count(n) end
+  return ("%s (%.1f %%)"):format(scores.count(n), 100 * n / all)
+end
+
+local function row_of(name, files, count)
+  local row = { name }
+  for _, file in ipairs(files) do row[#row + 1] = cell(file, count(file)) end
+  return row
+end
+
+local function without_label(file)
+  return scores.is_number(file.without_label) and file.without_label or 0
 end
 
 local function balance(files)
-  local rows, header = {}, { "Label" }
+  local rows, header, bare = {}, { "Label" }, 0
   for _, file in ipairs(files) do
-    header[#header + 1] = markdown.line(file.file)
+    header[#header + 1] = ("%s (%s)"):format(markdown.line(file.file),
+      file.part)
+    bare = bare + without_label(file)
   end
   local list = labels_of(files)
   for i = 1, math.min(#list, MOST_LABELS) do
-    rows[i] = { markdown.line(list[i]) }
-    for _, file in ipairs(files) do
-      table.insert(rows[i], cell(file, list[i]))
-    end
+    rows[i] = row_of(markdown.line(list[i]), files, function(file)
+      return file.labels[list[i]] or 0
+    end)
+  end
+  if bare > 0 then
+    rows[#rows + 1] = row_of("*none*", files, without_label)
   end
   local more = #list > MOST_LABELS
     and ("\n\nAnd %d labels more."):format(#list - MOST_LABELS) or ""
@@ -104,7 +118,7 @@ local function spread(files)
   local rows = {}
   for i, file in ipairs(files) do
     local n = file.numbers
-    rows[i] = { markdown.line(file.file) }
+    rows[i] = { ("%s (%s)"):format(markdown.line(file.file), file.part) }
     for _, name in ipairs { "least", "mean", "most", "deviation" } do
       rows[i][#rows[i] + 1] = scores.is_number(n[name])
         and ("%.4g"):format(n[name]) or "unknown"
@@ -129,10 +143,17 @@ end
 
 -- }========
 
--- A file of a name of the training's, but with other bytes.
-local function changes(files)
+-- What a reader has to know: a file of a name of the training's, but with
+-- other bytes; one to judge by that was learnt from.
+local function warnings(files)
   local by_name, said = {}, {}
   for _, file in ipairs(files) do
+    local is_judge = file.part == "validation" or file.part == "test"
+    if is_judge and file.sha256 and file.sha256 == files[1].sha256
+        and files[1].part == "train" then
+      said[#said + 1] = ("The model was judged (%s) by the very file that it "
+        .. "learnt from: that says nothing of other texts."):format(file.part)
+    end
     local before = by_name[file.file]
     if before and before.sha256 ~= file.sha256 then
       said[#said + 1] = ("%s is not the file of this name that the model "
@@ -155,7 +176,7 @@ function data.section(facts)
   end
   local parts = { table_of(files) }
   local labelled, numbered = having(files, "labels"), having(files, "numbers")
-  parts[#parts + 1] = changes(files)
+  parts[#parts + 1] = warnings(files)
   if labelled[1] then parts[#parts + 1] = balance(labelled) end
   if numbered[1] then parts[#parts + 1] = spread(numbered) end
   return table.concat(parts, "\n\n")

@@ -20,6 +20,8 @@ local TASKS = {
   ["feature-extraction"] = "an encoder, which makes vectors of texts",
 }
 
+local REGRESSION = "a regression model of texts"
+
 local PROBLEMS = {
   single_label_classification = "one of its labels for each text",
   multi_label_classification = "any number of its labels for each text",
@@ -42,8 +44,10 @@ end
 -- @treturn string
 function made.summary(facts)
   local model, shape = facts.model, facts.model.shape
+  local task = model.problem == "regression" and REGRESSION
+    or TASKS[model.task]
   local text = ("This is %s: %s with %d layers of %d and %s"):format(
-    TASKS[model.task], markdown.line(tostring(shape.model_type or "bert")),
+    task, markdown.line(tostring(shape.model_type or "bert")),
     shape.num_hidden_layers, shape.hidden_size, parameters(model.parameters))
   if model.problem then
     text = text .. ". It says " .. PROBLEMS[model.problem]
