@@ -303,6 +303,7 @@ describe("A card", function()
 
   it("shows intervals, honesty, slices and what was asked for", function()
     local evaluation = { kind = "evaluation", file = "/x/far.csv", n = 40,
+      model = "/y/another",
       accuracy = 0.9, macro_f1 = 0.85, loss = 0.3,
       intervals = { accuracy = { low = 0.8, high = 0.96 } },
       reliability = { { low = 0.9, high = 1, confidence = 0.97, accuracy = 0.9,
@@ -313,21 +314,27 @@ describe("A card", function()
         { column = "region", value = "<south>", n = 20, accuracy = 0.9,
           low = 0.8, high = 1, macro_f1 = 0.9 },
         { column = "age", value = "all", n = 40, accuracy = 0.9 },
+        { column = "price", value = "x", n = 9, metric = "mse", mse = 1.5,
+          low = 1, high = 2 },
       },
       required = { { name = "accuracy", least = 0.95, found = 0.9,
-        ok = false } },
+        ok = false }, { name = "slice_accuracy", most = 0.7, found = 0.6,
+        ok = true } },
     }
     local text = card.text(model, { evaluation = { evaluation } })
     has(text, "### On far.csv")
     has(text, "| Accuracy | 90.00 % | 80.00 % to 96.00 % |")
     has(text, "| Macro F1 | 85.00 % |  |")
     has(text, "| north\\|east | 20 | 60.00 % | 40.00 % to 70.00 % | 50.00 % |")
-    has(text, "From the lowest accuracy (north\\|east) to the highest "
-      .. "(&lt;south&gt;) there are 30.00 points. Their intervals do not "
-      .. "overlap.")
+    has(text, "From the lowest (north\\|east) to the highest (&lt;south&gt;) "
+      .. "it is 30.00 points. Their intervals do not overlap.")
     has(text, "| all | 40 | 90.00 % | unknown | unknown |")
     has(text, "| 90.00 % to 100.00 % | 97.00 % | 90.00 % | 30 |")
-    has(text, "- accuracy of at least 95.00 %: missed (90.00 %)")
+    has(text, "- accuracy of at least 95.00 %: missed (90.00 %)\n"
+      .. "- slice_accuracy of at most 70.00 %: met (60.00 %)\n")
+    has(text, "| Value | Texts | Mean squared error | 95 % interval |")
+    has(text, "| x | 9 | 1.5000 | 1.0000 to 2.0000 | unknown |")
+    has(text, "40 texts, of the model in another.")
     assert.is_nil(text:find("Unknown: whether the model does worse", 1, true))
     has(text, "    dataset:\n      name: far.csv\n      type: custom\n")
   end)

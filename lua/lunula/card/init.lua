@@ -74,14 +74,21 @@ local function copied(report, title, note, is_past)
   return copy
 end
 
-local function evaluation_of(given)
+-- ", of the model in ...", where a report names another folder than this one.
+local function of_another(report, dir)
+  local name = type(report.model) == "string" and files.name(report.model)
+  if not name or name == files.name(dir) then return nil end
+  return ", of the model in " .. markdown.line(name)
+end
+
+local function evaluation_of(given, dir)
   local found, what = document(given, "card: evaluation")
   local is_one = found.kind == "evaluation" or found.kind == nil
   if not is_one or not scores.is_number(found.n) then
     error(what .. ": expected what lunula evaluate --json wrote", 0)
   end
   local title = type(found.file) == "string" and found.file or what
-  return copied(found, files.name(title))
+  return copied(found, files.name(title), of_another(found, dir))
 end
 
 local function test_of(training)
@@ -95,10 +102,10 @@ local function test_of(training)
 end
 
 -- Those of a file that was evaluated again say more than what training said.
-local function reports_of(training, given)
+local function reports_of(training, given, dir)
   local reports, seen = {}, {}
   for i, each in ipairs(given or {}) do
-    reports[i] = evaluation_of(each)
+    reports[i] = evaluation_of(each, dir)
     seen[reports[i].title] = true
   end
   local test = test_of(training)
@@ -130,7 +137,7 @@ local function facts_of(dir, o)
     name = files.name(dir), title = (title_of(answers, dir)),
     answers = answers,
     model = of_model, training = training,
-    reports = reports_of(training, o.evaluation),
+    reports = reports_of(training, o.evaluation, dir),
     files = files_of(o.training_data, kind, o.columns),
     watts = o.watts, intensity = o.grid_intensity, date = record.date(),
     version = require("lunula").version,

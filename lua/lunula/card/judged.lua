@@ -102,65 +102,88 @@ local function columns_of(slices)
   return columns
 end
 
-local function slice_row(slice)
+-- the measure that slices are compared by, of which they have an interval
+local function measure_of(slices)
+  local given = slices[1].metric
+  for _, score in ipairs(scores.ALL) do
+    if score.name == given then return score end
+  end
+  return scores.ALL[1]
+end
+
+local function slice_row(slice, measure)
   return { markdown.line(tostring(slice.value)), count(slice.n),
-    shown("accuracy", slice.accuracy),
-    scores.interval("accuracy", slice) or "unknown",
+    shown(measure.name, slice[measure.name]),
+    scores.interval(measure.name, slice) or "unknown",
     shown("macro_f1", slice.macro_f1) }
 end
 
--- the best and the worst of those that have an accuracy
-local function ends_of(slices)
-  local worst, best
+-- the lowest and the highest of those that were measured
+local function ends_of(slices, name)
+  local low, high
   for _, slice in ipairs(slices) do
-    local accuracy = slice.accuracy
-    if is_number(accuracy) then
-      if not worst or accuracy < worst.accuracy then worst = slice end
-      if not best or accuracy > best.accuracy then best = slice end
+    local value = slice[name]
+    if is_number(value) then
+      if not low or value < low[name] then low = slice end
+      if not high or value > high[name] then high = slice end
     end
   end
-  return worst, best
+  return low, high
 end
 
-local function overlap(worst, best)
-  if not scores.interval("accuracy", worst)
-      or not scores.interval("accuracy", best) then
+local function overlap(low, high, name)
+  if not scores.interval(name, low) or not scores.interval(name, high) then
     return ""
   end
-  return worst.high >= best.low and " Their intervals overlap."
+  return low.high >= high.low and " Their intervals overlap."
     or " Their intervals do not overlap."
 end
 
-local function gap_of(column)
-  local worst, best = ends_of(column.slices)
-  if not worst or worst == best then return "" end
-  return ("\n\nFrom the lowest accuracy (%s) to the highest (%s) there are "
-    .. "%.2f points.%s"):format(markdown.line(tostring(worst.value)),
-    markdown.line(tostring(best.value)),
-    100 * (best.accuracy - worst.accuracy), overlap(worst, best))
+local function gap_of(column, measure)
+  local name = measure.name
+  local low, high = ends_of(column.slices, name)
+  if not low or low == high then return "" end
+  return ("\n\nFrom the lowest (%s) to the highest (%s) it is %s.%s"):format(
+    markdown.line(tostring(low.value)), markdown.line(tostring(high.value)),
+    (shown(name, high[name] - low[name]):gsub(" %%$", " points")),
+    overlap(low, high, name))
+end
+
+local function slices_by(column)
+  local rows, measure = {}, measure_of(column.slices)
+  for i, slice in ipairs(column.slices) do
+    rows[i] = slice_row(slice, measure)
+  end
+  return ("By `%s`:\n\n"):format((column.name:gsub("[%c`]", " ")))
+    .. markdown.table({ "Value", "Texts", measure.title, "95 % interval",
+    "Macro F1" }, rows) .. gap_of(column, measure)
 end
 
 local function slices_of(report)
   local parts = {}
   for _, column in ipairs(columns_of(records(report.slices))) do
-    local rows = {}
-    for i, slice in ipairs(column.slices) do rows[i] = slice_row(slice) end
-    parts[#parts + 1] = ("By `%s`:\n\n"):format(column.name:gsub("[%c`]", " "))
-      .. markdown.table({ "Value", "Texts", "Accuracy", "95 % interval",
-      "Macro F1" }, rows) .. gap_of(column)
+    parts[#parts + 1] = slices_by(column)
   end
   return parts[1] and table.concat(parts, "\n\n") or nil
 end
 
 -- }========
 
+-- the measure of a bar: of "slice_accuracy" and "accuracy_low", accuracy
+local function measure_in(name)
+  name = name:gsub("^slice_", "")
+  return (name:gsub("_low$", ""):gsub("_high$", ""))
+end
+
 local function bars_of(report)
   local items = {}
   for _, bar in ipairs(records(report.required)) do
     local name = tostring(bar.name)
-    items[#items + 1] = ("%s of at least %s: %s (%s)"):format(
-      markdown.line(name), shown(name, bar.least),
-      bar.ok == true and "met" or "missed", shown(name, bar.found))
+    local measure, is_most = measure_in(name), is_number(bar.most)
+    items[#items + 1] = ("%s of at %s %s: %s (%s)"):format(
+      markdown.line(name), is_most and "most" or "least",
+      shown(measure, is_most and bar.most or bar.least),
+      bar.ok == true and "met" or "missed", shown(measure, bar.found))
   end
   return items[1] and "Asked for:\n\n" .. markdown.list(items) or nil
 end
