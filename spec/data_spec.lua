@@ -497,7 +497,6 @@ describe("data.read", function()
       "data: expected a path or an open file, got nil")
     assert.has_error(function() data.read("x.csv", { labels = "y" }) end,
       "data: unknown option 'labels'; known: empty, format, group, header, "
-      "data: unknown option 'labels'; known: empty, format, group, header, "
       .. "keep, label, label_separator, label_type, name, strict, text, "
       .. "text_pair, time")
   end)

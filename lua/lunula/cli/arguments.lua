@@ -282,6 +282,17 @@ function arguments.needs(values, option, other)
   end
 end
 
+--- Lists of options as one.
+-- @tparam {{table,...},...} lists declarations
+-- @treturn {table,...}
+function arguments.joined(lists)
+  local all = {}
+  for _, options in ipairs(lists) do
+    for _, option in ipairs(options) do all[#all + 1] = option end
+  end
+  return all
+end
+
 -- A value as it is typed. Of a number all digits that tell it from others.
 local function typed_value(value)
   if type(value) == "number" then return json.encode(value) end

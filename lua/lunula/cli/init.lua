@@ -11,7 +11,7 @@ local cli = {}
 local DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
 local COMMANDS = { "fetch", "audit", "refine", "split", "pretrain", "train",
-  "distil", "evaluate", "compare", "report", "predict", "explain",
+  "distil", "evaluate", "compare", "report", "card", "predict", "explain",
   "tokenize", "quantize", "sweep", "active", "bench" }
 
 local function is_command(name)

@@ -78,16 +78,22 @@ function cache.verify(path, expected)
   return found == expected:lower(), found
 end
 
---- What is in the cache under a key.
--- @string key such as "models/org/model"
--- @treturn ?table its record, with `folder`; nil when it is not there
-function cache.find(key)
-  local folder = cache.root() .. "/" .. key
+--- What a folder that was fetched says of where it is from.
+-- @string folder
+-- @treturn ?table its record, with `folder`; nil when there is none
+function cache.record(folder)
   local path = folder .. "/" .. cache.RECORD
   local ok, record = pcall(json.decode, cache.read(path) or "", path)
   if not ok or type(record) ~= "table" then return nil end
   record.folder = folder
   return record
+end
+
+--- What is in the cache under a key.
+-- @string key such as "models/org/model"
+-- @treturn ?table as `cache.record`; nil when it is not there
+function cache.find(key)
+  return cache.record(cache.root() .. "/" .. key)
 end
 
 local function staging_root()

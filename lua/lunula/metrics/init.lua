@@ -8,6 +8,7 @@
 
 local calibration = require "lunula.metrics.calibration"
 local layout = require "lunula.metrics.layout"
+local lists = require "lunula.metrics.lists"
 local ordinal = require "lunula.metrics.ordinal"
 local ranking = require "lunula.metrics.ranking"
 local selective = require "lunula.metrics.selective"
@@ -37,15 +38,7 @@ local function check_strings(list, what)
 end
 
 local function check_lists(gold, predicted)
-  if type(gold) ~= "table" or type(predicted) ~= "table" then
-    fail("metrics.report: expected two arrays of labels, got %s and %s",
-      type(gold), type(predicted))
-  elseif #gold ~= #predicted then
-    fail("metrics.report: %d right labels, but %d predicted", #gold,
-      #predicted)
-  elseif #gold == 0 then
-    fail("metrics.report: no labels")
-  end
+  lists.check(gold, predicted, "metrics.report", "labels")
   check_strings(gold, "right")
   check_strings(predicted, "predicted")
 end

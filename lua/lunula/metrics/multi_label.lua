@@ -6,6 +6,7 @@
 
 local known = require "lunula.labels"
 local layout = require "lunula.metrics.layout"
+local lists = require "lunula.metrics.lists"
 
 local multi_label = {}
 
@@ -137,14 +138,7 @@ end
 Report.__tostring = function(report) return layout.scores(report, TOTALS) end
 
 local function check(gold, predicted, labels)
-  if type(gold) ~= "table" or type(predicted) ~= "table" then
-    fail("expected two arrays of sets of labels, got %s and %s", type(gold),
-      type(predicted))
-  elseif #gold ~= #predicted then
-    fail("%d right sets, but %d predicted", #gold, #predicted)
-  elseif #gold == 0 then
-    fail("no rows")
-  end
+  lists.check(gold, predicted, "metrics.multi_label", "sets", "rows")
   known.check(labels, "metrics.multi_label", 1)
 end
 

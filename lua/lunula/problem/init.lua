@@ -80,6 +80,13 @@ end
 problem.LOWER = { loss = true, mse = true, mae = true, ece = true,
   brier = true, hamming_loss = true }
 
+--- Scores that are no part of a whole.
+problem.NO_SHARE = {
+  loss = true, mse = true, mae = true, r2 = true, pearson = true,
+  spearman = true, quadratic_kappa = true, mcc = true, ece = true,
+  brier = true,
+}
+
 --- The score that says which of several models is best.
 -- @tparam table kind the module of a type
 -- @string[opt] name the type's own when not given
@@ -91,6 +98,16 @@ function problem.metric(kind, name, what)
   local known = {}
   for _, score in ipairs(kind.scores) do known[score] = score ~= "n" or nil end
   return check.choice(name or kind.metric, what .. ": metric", known)
+end
+
+--- A score in words, as people say it: parts of a whole in percent.
+-- @string name of a score
+-- @number value
+-- @treturn string
+-- @usage problem.shown("accuracy", 0.9)  --> 90.00 %
+function problem.shown(name, value)
+  if problem.NO_SHARE[name] then return ("%.4f"):format(value) end
+  return ("%.2f %%"):format(100 * value)
 end
 
 local function given_in(config, name)

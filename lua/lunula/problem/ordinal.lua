@@ -140,10 +140,7 @@ end
 function ordinal.tune()
 end
 
-function ordinal.report(found, ranks, model)
-  return metrics.ordinal(names.of(ranks, model.labels),
-    names.of(found, model.labels), model.labels)
-end
+ordinal.report = names.report(metrics.ordinal)
 
 function ordinal.cells(found, ranks, model)
   return cells.of_ranks(found, ranks, #model.labels)

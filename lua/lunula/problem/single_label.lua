@@ -93,10 +93,7 @@ end
 function single_label.tune()
 end
 
-function single_label.report(found, classes, model)
-  return metrics.report(names.of(classes, model.labels),
-    names.of(found, model.labels), model.labels)
-end
+single_label.report = names.report(metrics.report)
 
 function single_label.cells(found, classes, model)
   return cells.of_classes(found, classes, #model.labels)

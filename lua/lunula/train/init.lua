@@ -42,6 +42,17 @@ for _, option in ipairs(techniques.options()) do
   train.options[option.name] = option.default == nil and none or option.default
 end
 
+--- Gives options that were not given their defaults, for what offers only some
+-- of them.
+-- @tparam table o
+-- @treturn table o
+function train.complete(o)
+  for name, default in pairs(train.options) do
+    if o[name] == nil and default ~= none then o[name] = default end
+  end
+  return o
+end
+
 -- {======== a step ========
 
 local function tell_step(run, loss, tokens, rows)
@@ -58,18 +69,18 @@ local function tell_step(run, loss, tokens, rows)
   }
 end
 
--- Returns how many rows it has seen.
+-- Returns what its loss weighs in the mean of the epoch.
 local function step(run, group)
   local begun = core.system.monotonic()
   run.step = run.step + 1
   run.learning_rate = run.options.learning_rate
     * run.plan.factor(run.step - 1)
-  local loss, tokens, rows = run.descend(run, group)
+  local loss, tokens, rows, weight = run.descend(run, group)
   run.seconds = run.seconds + core.system.monotonic() - begun
   run.tokens = run.tokens + tokens
-  run.epoch_loss = run.epoch_loss + loss * #rows
+  run.epoch_loss = run.epoch_loss + loss * weight
   tell_step(run, loss, tokens, rows)
-  return #rows
+  return weight
 end
 
 -- }========
@@ -197,8 +208,8 @@ end
 -- @tparam table o options of `train`, checked
 -- @tparam table made as from `plan.make`
 -- @tparam[opt] table how `descend`, a function of the run and of what
---   `made.groups` lists, that makes a step and returns its loss, its tokens and
---   its rows; `judge`, one of the run that returns scores. Those of a single
+--   `made.groups` lists, that makes a step and returns what `descent.step`
+--   does; `judge`, one of the run that returns scores. Those of a single
 --   classifier when not given
 -- @treturn table for `train.fit`
 function train.start(model, o, made, how)
