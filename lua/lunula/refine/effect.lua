@@ -256,7 +256,7 @@ end
 -- @func[opt] given.on_progress called with what is done next, a string
 -- @treturn table `n`; `before` and `after`, each with `accuracy`, `low` and
 --   `high` (95 %), `file`, `sha256`, `rows`; `difference` of after less before,
---   `mean`, `low`, `high`; `changes` by kind of issue and what was done
+--   `mean`, `low`, `high`, `p`; `changes` by kind of issue and what was done
 --   (`changes.label_error.relabel`); `removed`, `relabelled`, `replaced`,
 --   `runs`. `tostring` gives a table for a terminal
 -- @raise when the log is none, a file is not the one that it means, or the
