@@ -23,7 +23,7 @@ local train = require "lunula.train"
 
 local none = options.none
 local KNOWN = {
-  labels = none, k = 5, seed = 0, method = "head", l2 = 0.03,
+  labels = none, k = 5, seed = 0, method = "head", l2 = none,
   vectors = none, classifier = none, train = none, on_fold = none,
 }
 
@@ -109,16 +109,46 @@ end
 
 local methods = {}
 
--- a logistic regression over the vectors of the encoder as it is
-function methods.head(run, held_out, others, some)
+local PENALTIES = { 0.01, 0.1, 1, 10 }  -- of which the best is taken
+
+-- The probabilities of some rows by a regression on others.
+local function regress(run, held_out, others, some, l2)
   local vectors = run.vectors
   local weight, bias = logistic.fit(vectors:index(1, numbers_of(others)),
-    labels.classes(sampler.pick(run.rows, others), some, WHAT), #some,
-    run.options.l2)
+    labels.classes(sampler.pick(run.rows, others), some, WHAT), #some, l2)
   return no_grad(function()
     return (vectors:index(1, numbers_of(held_out))
       :matmul(weight:transpose(1, 2)) + bias):softmax(2)
   end)
+end
+
+-- The mean negative log likelihood of the rows whose label is known there.
+local function loss_of(run, held_out, some, p)
+  local class, sum, n = {}, 0, 0
+  for k, label in ipairs(some) do class[label] = k end
+  for i, row in ipairs(p:totable()) do
+    local k = class[run.rows[held_out[i]].label]
+    if k then sum, n = sum - math.log(math.max(row[k], 1e-30)), n + 1 end
+  end
+  return n > 0 and sum / n or 0
+end
+
+-- The penalty with which the rows of a fold are answered best.
+local function best_penalty(run, held_out, others, some)
+  local best, least
+  for _, l2 in ipairs(PENALTIES) do
+    local loss = loss_of(run, held_out, some,
+      regress(run, held_out, others, some, l2))
+    if not best or loss < least then best, least = l2, loss end
+  end
+  return best
+end
+
+-- a logistic regression over the vectors of the encoder as it is
+function methods.head(run, held_out, others, some)
+  run.l2 = run.l2 or run.options.l2
+    or best_penalty(run, held_out, others, some)
+  return regress(run, held_out, others, some, run.l2)
 end
 
 local function copied(given, changes)
@@ -159,7 +189,7 @@ local function check_options(given)
   check.integer(o.k, WHAT .. ": k", { least = 2 })
   check.integer(o.seed, WHAT .. ": seed")
   check.choice(o.method, WHAT .. ": method", methods)
-  check.number(o.l2, WHAT .. ": l2", { above = 0 })
+  if o.l2 then check.number(o.l2, WHAT .. ": l2", { above = 0 }) end
   for _, name in ipairs { "classifier", "train" } do
     if o[name] then check.table(o[name], WHAT .. ": " .. name) end
   end
@@ -220,7 +250,8 @@ end
 -- @int[opt=5] given.k folds; fewer where there are fewer texts
 -- @int[opt=0] given.seed of folds and training
 -- @string[opt="head"] given.method or "train"
--- @number[opt=0.03] given.l2 penalty of the head's weights
+-- @number[opt] given.l2 penalty of the head's weights; when not given, that of
+--   0.01, 0.1, 1 and 10 with which the first fold is answered best
 -- @tparam[opt] tensor given.vectors float32 [rows, width] that "head" is to
 --   read, instead of the encoder's
 -- @tparam[opt] table given.classifier options of `lunula.classifier`, for

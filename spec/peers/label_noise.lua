@@ -11,13 +11,16 @@
 --   folds=5 epochs=2        of the out-of-sample probabilities
 --   retrain=3 seeds=1-3     epochs of the models that are compared, and their
 --                           seeds; seeds=0 trains none
+--   arms=clean,noisy,removed,reviewed
+--                           the sets that are learnt from
 --   precision=bf16 threads=1
 --   folder=                 where probabilities and accuracies are left, and
 --                           are found again; a temporary one
 --
--- Three sets to learn from are compared by VALIDATION and TEST: clean, noisy,
--- and noisy with what was found taken out (removed) or given the suggested
--- label (relabelled).
+-- Sets to learn from are compared by VALIDATION and TEST: clean, noisy, and
+-- noisy with what was found taken out (removed), given the suggested label
+-- (relabelled), or looked at by a person who knows (reviewed: what was found
+-- and is flipped has its first label again).
 
 local confident = require "lunula.confident"
 local core = require "lunula.core"
@@ -33,7 +36,7 @@ local train = require "lunula.train"
 local function options_of(words)
   local o = { text = "text", label = "label", noise = "0.05", seed = "1",
     method = "train", folds = "5", epochs = "2", retrain = "3", seeds = "1-3",
-    precision = "bf16", threads = "1" }
+    arms = "clean,noisy,removed,reviewed", precision = "bf16", threads = "1" }
   for i = 5, #words do
     local key, value = words[i]:match "^([%w_]+)=(.*)$"
     o[key or error("what is " .. words[i] .. "?", 0)] = value
@@ -143,17 +146,40 @@ local function theirs(path, filter)
   return numbers
 end
 
-local function same(a, b)
-  for i = 1, math.max(#a, #b) do
-    if a[i] ~= b[i] then return false end
+-- Rows of equal self-confidence may stand in any order there.
+local function compare(found, other, classes, p)
+  local function own(row) return p[row][classes[row] + 1] end
+  for i = 2, #other do
+    if own(other[i]) < own(other[i - 1]) then return "another order" end
   end
-  return true
+  table.sort(other, function(a, b)
+    if own(a) ~= own(b) then return own(a) < own(b) end
+    return a < b
+  end)
+  for i = 1, math.max(#found, #other) do
+    if found[i] ~= other[i] then return "other rows" end
+  end
+  return "the same rows in the same order"
+end
+
+-- How many of the surest are right.
+local function tell_by_margin(issues, is_flipped)
+  for _, least in ipairs { 0.8, 0.5, 0 } do
+    local numbers = {}
+    for _, issue in ipairs(issues) do
+      if issue.probability - issue.self_confidence >= least then
+        numbers[#numbers + 1] = issue.row
+      end
+    end
+    tell(("  of a margin of %g or more"):format(least), numbers, is_flipped)
+  end
 end
 
 local FILTERS = { "prune_by_noise_rate", "both", "confident_learning" }
 
 local function find(noisy, p, is_flipped, path)
   local with_cleanlab, default = peers.has { "cleanlab" }, nil
+  local classes = labels.classes(noisy, labels.of(noisy), "label_noise")
   for _, filter in ipairs(FILTERS) do
     local numbers, begun = {}, os.clock()
     local found = confident.find(noisy, p, { filter = filter })
@@ -163,11 +189,11 @@ local function find(noisy, p, is_flipped, path)
     if with_cleanlab then
       local other = theirs(path, filter)
       tell("cleanlab " .. filter, other, is_flipped)
-      print(same(numbers, other) and "  the same rows in the same order"
-        or "  other rows, or another order")
+      print("  " .. compare(numbers, other, classes, p))
     end
     default = default or found
   end
+  tell_by_margin(default.issues, is_flipped)
   return default
 end
 
@@ -175,17 +201,19 @@ end
 
 -- {======== what it is worth ========
 
--- The rows without those found, and with their suggested labels.
-local function refined(noisy, found)
-  local removed, relabelled, suggestion = {}, {}, {}
+-- The sets by the names of the arms.
+local function refined(rows, noisy, found)
+  local sets, suggestion = { clean = rows, noisy = noisy, removed = {},
+    relabelled = {}, reviewed = {} }, {}
   for _, issue in ipairs(found.issues) do
     suggestion[issue.row] = issue.suggested
   end
   for i, row in ipairs(noisy) do
-    if not suggestion[i] then removed[#removed + 1] = row end
-    relabelled[i] = with_label(row, suggestion[i] or row.label)
+    if not suggestion[i] then table.insert(sets.removed, row) end
+    sets.relabelled[i] = with_label(row, suggestion[i] or row.label)
+    sets.reviewed[i] = suggestion[i] and rows[i] or row
   end
-  return removed, relabelled
+  return sets
 end
 
 local function learn(model, rows, sets, seed, o)
@@ -208,31 +236,39 @@ local function accuracies(model, name, rows, sets, seed, o)
   return found
 end
 
-local ARMS = { "clean", "noisy", "removed", "relabelled" }
-
-local function worth(model, arms, sets, o)
+-- The mean over the seeds of each arm's accuracies.
+local function means(model, arms, names, sets, o)
   local first, last = o.seeds:match "^(%d+)%-?(%d*)$"
   first, last = tonumber(first), tonumber(last) or tonumber(first)
-  if first == 0 then return end
-  local sum = {}
+  local mean = {}
   for seed = first, last do
-    for _, name in ipairs(ARMS) do
+    for _, name in ipairs(names) do
       local a = accuracies(model, name, arms[name], sets, seed, o)
       print(("seed %d %-11s validation %.2f %% test %.2f %%"):format(seed,
         name, 100 * a[1], 100 * a[2]))
-      sum[name] = sum[name] or { 0, 0 }
+      mean[name] = mean[name] or { 0, 0 }
       for i = 1, 2 do
-        sum[name][i] = sum[name][i] + a[i] / (last - first + 1)
+        mean[name][i] = mean[name][i] + a[i] / (last - first + 1)
       end
     end
   end
+  return mean
+end
+
+local function worth(model, arms, sets, o)
+  local names = {}
+  for name in o.arms:gmatch "%a+" do names[#names + 1] = name end
+  local mean = means(model, arms, names, sets, o)
+  if not mean.clean or not mean.noisy then return end
   for i, part in ipairs { "validation", "test" } do
-    local cost = sum.clean[i] - sum.noisy[i]
+    local cost = mean.clean[i] - mean.noisy[i]
     print(("%s: clean %.2f %%, noisy %.2f %%: the noise cost %.2f"):format(
-      part, 100 * sum.clean[i], 100 * sum.noisy[i], 100 * cost))
-    for _, name in ipairs { "removed", "relabelled" } do
-      print(("  %-10s %.2f %%: %.0f %% of it is won back"):format(name,
-        100 * sum[name][i], 100 * (sum[name][i] - sum.noisy[i]) / cost))
+      part, 100 * mean.clean[i], 100 * mean.noisy[i], 100 * cost))
+    for _, name in ipairs(names) do
+      if name ~= "clean" and name ~= "noisy" then
+        print(("  %-10s %.2f %%: %.0f %% of it is won back"):format(name,
+          100 * mean[name][i], 100 * (mean[name][i] - mean.noisy[i]) / cost))
+      end
     end
   end
 end
@@ -251,9 +287,7 @@ local function main(model, paths, o)
   local noisy, is_flipped = flipped(rows, o)
   local p, path = probabilities(model, noisy, o)
   local found = find(noisy, p, is_flipped, path)
-  local removed, relabelled = refined(noisy, found)
-  worth(model, { clean = rows, noisy = noisy, removed = removed,
-    relabelled = relabelled }, sets, o)
+  if o.seeds ~= "0" then worth(model, refined(rows, noisy, found), sets, o) end
 end
 
 if #arg < 4 then
