@@ -110,6 +110,7 @@ end
 local methods = {}
 
 local PENALTIES = { 0.01, 0.1, 1, 10 }  -- of which the best is taken
+local TRIED = 3000                      -- rows to learn from, for the choice
 
 -- The probabilities of some rows by a regression on others.
 local function regress(run, held_out, others, some, l2)
@@ -133,9 +134,19 @@ local function loss_of(run, held_out, some, p)
   return n > 0 and sum / n or 0
 end
 
+-- Some of a list, spread over it.
+local function spread(list, most)
+  local step, some = math.max(1, #list / most), {}
+  for i = 1, math.min(most, #list) do
+    some[i] = list[math.floor((i - 1) * step) + 1]
+  end
+  return some
+end
+
 -- The penalty with which the rows of a fold are answered best.
 local function best_penalty(run, held_out, others, some)
   local best, least
+  others = spread(others, TRIED)
   for _, l2 in ipairs(PENALTIES) do
     local loss = loss_of(run, held_out, some,
       regress(run, held_out, others, some, l2))

@@ -17,10 +17,8 @@
 --   folder=                 where probabilities and accuracies are left, and
 --                           are found again; a temporary one
 --
--- Sets to learn from are compared by VALIDATION and TEST: clean, noisy, and
--- noisy with what was found taken out (removed), given the suggested label
--- (relabelled), or looked at by a person who knows (reviewed: what was found
--- and is flipped has its first label again).
+-- Sets to learn from (spec/peers/noise.lua) are compared by VALIDATION and
+-- TEST.
 
 local confident = require "lunula.confident"
 local core = require "lunula.core"
@@ -29,8 +27,8 @@ local classifier = require "lunula.classifier"
 local data = require "lunula.data"
 local evaluate = require "lunula.evaluate"
 local labels = require "lunula.labels"
+local noise = require "spec.peers.noise"
 local peers = require "spec.peers.peers"
-local sampler = require "lunula.sampler"
 local train = require "lunula.train"
 
 local function options_of(words)
@@ -43,37 +41,6 @@ local function options_of(words)
   end
   return o
 end
-
--- {======== noise ========
-
-local function with_label(row, label)
-  return { text = row.text, label = label }
-end
-
--- Another label, each of the others as likely.
-local function another(list, label, rng)
-  local at = rng:below(#list - 1) + 1
-  for i = 1, at do
-    if list[i] == label then return list[at + 1] end
-  end
-  return list[at]
-end
-
--- Rows of which a share has another label, and which these are.
-local function flipped(rows, o)
-  local noisy, is_flipped, list = {}, {}, labels.of(rows)
-  local rng = core.rng(tonumber(o.seed), 1)
-  for i, row in ipairs(rows) do noisy[i] = with_label(row, row.label) end
-  local order = sampler.order(#rows, { seed = tonumber(o.seed) })
-  for i = 1, math.floor(#rows * tonumber(o.noise) + 0.5) do
-    local at = order[i]
-    noisy[at].label = another(list, rows[at].label, rng)
-    is_flipped[at] = true
-  end
-  return noisy, is_flipped
-end
-
--- }========
 
 -- {======== probabilities ========
 
@@ -126,11 +93,7 @@ end
 -- {======== found ========
 
 local function tell(name, numbers, is_flipped, seconds)
-  local right, all = 0, 0
-  for _, at in ipairs(numbers) do
-    right = right + (is_flipped[at] and 1 or 0)
-  end
-  for _ in pairs(is_flipped) do all = all + 1 end
+  local all, right = noise.count(numbers, is_flipped)
   print(("%-28s %5d found, %5d right: precision %.2f %%, recall %.2f %%%s")
     :format(name, #numbers, right, 100 * right / math.max(#numbers, 1),
       100 * right / all, seconds and (", %.3f s"):format(seconds) or ""))
@@ -201,21 +164,6 @@ end
 
 -- {======== what it is worth ========
 
--- The sets by the names of the arms.
-local function refined(rows, noisy, found)
-  local sets, suggestion = { clean = rows, noisy = noisy, removed = {},
-    relabelled = {}, reviewed = {} }, {}
-  for _, issue in ipairs(found.issues) do
-    suggestion[issue.row] = issue.suggested
-  end
-  for i, row in ipairs(noisy) do
-    if not suggestion[i] then table.insert(sets.removed, row) end
-    sets.relabelled[i] = with_label(row, suggestion[i] or row.label)
-    sets.reviewed[i] = suggestion[i] and rows[i] or row
-  end
-  return sets
-end
-
 local function learn(model, rows, sets, seed, o)
   local made = classifier(model, { labels = labels.of(rows), seed = seed })
   train(made, rows, { epochs = tonumber(o.retrain), seed = seed,
@@ -284,10 +232,13 @@ local function main(model, paths, o)
   o.folder = o.folder or os.tmpname()
   os.remove(o.folder)
   core.io.make_folder(o.folder)
-  local noisy, is_flipped = flipped(rows, o)
+  local noisy, is_flipped = noise.flipped(rows, tonumber(o.noise),
+    tonumber(o.seed))
   local p, path = probabilities(model, noisy, o)
   local found = find(noisy, p, is_flipped, path)
-  if o.seeds ~= "0" then worth(model, refined(rows, noisy, found), sets, o) end
+  if o.seeds ~= "0" then
+    worth(model, noise.refined(rows, noisy, found.issues), sets, o)
+  end
 end
 
 if #arg < 4 then

@@ -2,9 +2,10 @@
 -- A text's distance is the mean cosine distance to its nearest neighbours among
 -- all rows (Kuan & Mueller 2022, "Back to the Basics: Revisiting
 -- Out-of-Distribution Detection Baselines", https://arxiv.org/abs/2207.03061).
--- Far is what lies so many deviations above the median, where the deviation is
--- that of the median absolute one, which outliers don't stretch (Iglewicz &
--- Hoaglin 1993, "How to Detect and Handle Outliers").
+-- Far is what lies three deviations above the median, where the deviation is
+-- that of the median absolute one, which outliers don't stretch (Leys et al.
+-- 2013, "Detecting outliers: Do not use standard deviation around the mean, use
+-- absolute deviation around the median").
 -- @module lunula.audit.outliers
 
 local check = require "lunula.check"
@@ -15,14 +16,14 @@ local outliers = {}
 
 --- Options of an audit: how many neighbours, how many deviations are far, and
 -- how many rows are compared with each other at most.
-outliers.options = { neighbours = 10, deviations = 3.5, most_compared = 50000 }
+outliers.options = { neighbours = 10, deviations = 3, most_compared = 50000 }
 
 local Outliers = {}
 Outliers.__index = Outliers
 
 -- standard deviations in a median absolute deviation, and in a mean one
 local OF_MEDIAN, OF_MEAN = 1.4826, 1.2533
-local HIGH, MEDIUM = 2, 1.5  -- times as far as what is far
+local HIGH, MEDIUM = 1.5, 1.25  -- times as far as what is far
 
 --- A detector.
 -- @tparam table options of the audit
