@@ -145,7 +145,7 @@ describe("An audit with an encoder", function()
       { text = "b", label = "x" } } }
     local none = found.rows { train = { { text = "a" } } }
     local source = { encoder_source = encoder }
-    assert.are.equal("finding label errors needs a model",
+    assert.are.equal("finding label errors needs an encoder",
       found.by(label_errors, one).not_done.label_error)
     assert.are.equal("all rows have one label",
       found.by(label_errors, one, source).not_done.label_error)
@@ -223,6 +223,24 @@ describe("An audit with an encoder", function()
     assert.are.equal("low", told.issues[1].severity)
     assert.are.equal(0, told.figures.semantic.leaks)
   end)
+
+  it("does not take a classifier's encoder, which has learnt its labels",
+    function()
+      local model = classifier(encoder, { labels = { "a", "b" } })
+      local all = found.rows { train = tiny.reviews(24) }
+      local context = { model = model, encoder_source = encoder }
+      assert.are.equal("finding label errors needs an encoder beside the "
+        .. "classifier", found.by(label_errors, all, context)
+        .not_done.label_error)
+      for name, module in pairs { outlier = outliers,
+          semantic_duplicate = semantic } do
+        assert.are.equal("comparing texts by what they mean needs an encoder "
+          .. "beside the classifier", found.by(module, all, context)
+          .not_done[name])
+        assert.are.same({}, found.by(module, all, context,
+          { encoder = encoder }).not_done)
+      end
+    end)
 
   it("reads the texts with the encoder itself", function()
     local told = found.by(semantic, found.rows { train = {

@@ -1,8 +1,8 @@
 --- Labels that are probably wrong: those of which a model that has not seen the
 -- row is surer that it is another (`lunula.cross_predict`,
 -- `lunula.confident`). The rows of all files are dealt out to the folds
--- together: each is answered by a model of others, in whichever part it is.
--- The encoder must not have been fine-tuned on these rows.
+-- together: each is answered by a model of others, in whichever part it is. The
+-- encoder must not have been fine-tuned on these rows.
 -- @module lunula.audit.label_errors
 
 local check = require "lunula.check"
@@ -17,9 +17,11 @@ local label_errors = {}
 
 --- Options of an audit: folds; `label_method`, "head" (a logistic regression
 -- over the encoder's vectors) or "train" (fine-tuning, of which `label_train`
--- are the options); `label_filter` as for `confident.find`; `seed`.
+-- are the options); `label_filter` as for `confident.find`; `encoder` (see
+-- `vectors.source`); `seed`.
 label_errors.options = { folds = 5, seed = 0, label_method = "head",
-  label_train = options.none, label_filter = "prune_by_noise_rate" }
+  label_train = options.none, label_filter = "prune_by_noise_rate",
+  encoder = options.none }
 
 local LabelErrors = {}
 LabelErrors.__index = LabelErrors
@@ -53,12 +55,11 @@ local function labelled(rows)
   return indices
 end
 
-local function hindrance(context, indices)
-  if not vectors.source(context) or not context.rows then
-    return "finding label errors needs a model"
-  elseif #indices == 0 then
-    return "no row has a single label"
-  end
+local function hindrance(self, indices)
+  local context = self.context
+  local why = vectors.missing(context, self.options, "finding label errors")
+  if why then return why end
+  if #indices == 0 then return "no row has a single label" end
   local first = context.rows[indices[1]]
   local labels_differ, texts_differ = false, false
   for _, i in ipairs(indices) do
@@ -71,9 +72,9 @@ local function hindrance(context, indices)
 end
 
 -- The vectors of some rows.
-local function vectors_of(context, indices)
-  local all, numbers = vectors.of(context), {}
-  if #indices == #context.rows then return all end
+local function vectors_of(self, indices)
+  local all, numbers = vectors.of(self.context, self.options), {}
+  if #indices == #self.context.rows then return all end
   for i, index in ipairs(indices) do numbers[i] = index - 1 end
   return all:index(1, tensor.from(numbers, "int32"))
 end
@@ -81,10 +82,10 @@ end
 local function look(self, indices)
   local o, context = self.options, self.context
   local rows = sampler.pick(context.rows, indices)
-  local p, list = cross_predict(vectors.source(context), rows, {
+  local p, list = cross_predict(vectors.source(context, o), rows, {
     k = o.folds, seed = o.seed, method = o.label_method,
     train = o.label_train, vectors = o.label_method == "head"
-      and vectors_of(context, indices) or nil,
+      and vectors_of(self, indices) or nil,
     on_fold = context.on_progress and function(done, all)
       context.on_progress { check = "label_errors", number = done,
         checks = all }
@@ -122,7 +123,7 @@ end
 -- @tparam issues found
 function LabelErrors:finish(found)
   local indices = labelled(self.context.rows or {})
-  local why = hindrance(self.context, indices)
+  local why = hindrance(self, indices)
   if why then return found:skipped("label_error", why) end
   local rows, result = look(self, indices)
   for _, issue in ipairs(result.issues) do

@@ -10,13 +10,16 @@
 
 local check = require "lunula.check"
 local excerpt = require "lunula.audit.excerpt"
+local options_of = require "lunula.options"
 local vectors = require "lunula.audit.vectors"
 
 local outliers = {}
 
---- Options of an audit: how many neighbours, how many deviations are far, and
--- how many rows are compared with each other at most.
-outliers.options = { neighbours = 10, deviations = 3, most_compared = 50000 }
+--- Options of an audit: how many neighbours, how many deviations are far, how
+-- many rows are compared with each other at most, and the `encoder` (see
+-- `vectors.source`).
+outliers.options = { neighbours = 10, deviations = 3, most_compared = 50000,
+  encoder = options_of.none }
 
 local Outliers = {}
 Outliers.__index = Outliers
@@ -47,7 +50,7 @@ local function median(values)
 end
 
 local function distances_of(self, k)
-  local cosines, distances = vectors.all_near(self.context, k), {}
+  local cosines, distances = vectors.all_near(self.context, self.options, k), {}
   for i, near in ipairs(cosines) do
     local sum, n = 0, math.min(k, #near)
     for j = 1, n do sum = sum + 1 - near[j] end
@@ -91,7 +94,7 @@ end
 -- @tparam issues found
 function Outliers:finish(found)
   local k = self.options.neighbours
-  local why = vectors.hindrance(self.context, self.options.most_compared)
+  local why = vectors.hindrance(self.context, self.options)
   if not why and #self.context.rows <= k then
     why = ("%d rows, and %d neighbours of each"):format(#self.context.rows, k)
   end

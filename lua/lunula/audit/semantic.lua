@@ -6,13 +6,15 @@
 -- @module lunula.audit.semantic
 
 local check = require "lunula.check"
+local options_of = require "lunula.options"
 local vectors = require "lunula.audit.vectors"
 
 local semantic = {}
 
---- Options of an audit: the least cosine, and how many rows are compared with
--- each other at most.
-semantic.options = { cosine = 0.95, most_compared = 50000 }
+--- Options of an audit: the least cosine, how many rows are compared with each
+-- other at most, and the `encoder` (see `vectors.source`).
+semantic.options = { cosine = 0.95, most_compared = 50000,
+  encoder = options_of.none }
 
 local Semantic = {}
 Semantic.__index = Semantic
@@ -87,7 +89,7 @@ local function search(self, i, cosines, indices)
       or #cosines >= WIDE then
     return here, there
   end
-  return nearest(self, row, vectors.near(self.context, i, WIDE))
+  return nearest(self, row, vectors.near(self.context, self.options, i, WIDE))
 end
 
 -- }========
@@ -122,11 +124,11 @@ end
 -- @tparam issues found
 function Semantic:finish(found)
   local context = self.context
-  local why = vectors.hindrance(context, self.options.most_compared)
+  local why = vectors.hindrance(context, self.options)
   if why then return found:skipped("semantic_duplicate", why) end
   local figures = { cosine = self.options.cosine, rows = #context.rows,
     duplicates = 0, leaks = 0 }
-  local cosines, indices = vectors.all_near(context, NEAR)
+  local cosines, indices = vectors.all_near(context, self.options, NEAR)
   for i, row in ipairs(context.rows) do
     local here, there = search(self, i, cosines[i], indices[i])
     if here then

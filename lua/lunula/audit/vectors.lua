@@ -17,22 +17,38 @@ function vectors.text_of(row)
   return row.text_pair and row.text .. " " .. row.text_pair or row.text
 end
 
---- The folder whose encoder reads the rows.
+--- The folder or name of the encoder that reads the rows. That of a classifier
+-- does not: it has learnt to tell labels apart, wrong ones too where these are
+-- the rows that it has learnt from, and nothing else of a text is left in its
+-- vectors.
 -- @tparam table context of the audit
+-- @tparam table options of the audit
 -- @treturn ?string nil where none is given
-function vectors.source(context)
-  return context.encoder_source or context.model and context.model.base
+function vectors.source(context, options)
+  return options.encoder or not context.model and context.encoder_source or nil
+end
+
+--- Why there are no vectors.
+-- @tparam table context
+-- @tparam table options
+-- @string what is not done: "finding label errors"
+-- @treturn ?string nil where there are
+function vectors.missing(context, options, what)
+  if context.rows and vectors.source(context, options) then return nil end
+  return what .. (context.model and " needs an encoder beside the classifier"
+    or " needs an encoder")
 end
 
 --- The vectors of all rows, of length 1.
--- @tparam table context with `rows` and a model
+-- @tparam table context with `rows`
+-- @tparam table options
 -- @treturn tensor float32 [rows, width]
-function vectors.of(context)
+function vectors.of(context, options)
   if not context.vectors then
     local texts = {}
     for i, row in ipairs(context.rows) do texts[i] = vectors.text_of(row) end
-    context.vectors = embedder(vectors.source(context), { normalize = true })
-      :encode(texts)
+    context.vectors = embedder(vectors.source(context, options),
+      { normalize = true }):encode(texts)
   end
   return context.vectors
 end
@@ -57,17 +73,20 @@ end
 
 --- The nearest rows of one, by cosine, the nearest first.
 -- @tparam table context
+-- @tparam table options
 -- @int index of the row
 -- @int k how many; all others where there are fewer
 -- @treturn {number,...} cosines
 -- @treturn {int,...} the rows' indices
-function vectors.near(context, index, k)
-  local v, p = no_grad(nearest_of, vectors.of(context), index, index, k)
+function vectors.near(context, options, index, k)
+  local all = vectors.of(context, options)
+  local v, p = no_grad(nearest_of, all, index, index, k)
   return v[1], p[1]
 end
 
-local function find_all(context, k)
-  local all, kept = vectors.of(context), { k = k, cosines = {}, indices = {} }
+local function find_all(context, options, k)
+  local all = vectors.of(context, options)
+  local kept = { k = k, cosines = {}, indices = {} }
   local n = #all
   local block = math.max(1, math.floor(CELLS / n))
   for first = 1, n, block do
@@ -83,26 +102,28 @@ end
 
 --- The nearest of all rows.
 -- @tparam table context
+-- @tparam table options
 -- @int k how many of each, at least; all others where there are fewer
 -- @treturn {{number,...},...} cosines of each row, the nearest first
 -- @treturn {{int,...},...} the rows' indices
-function vectors.all_near(context, k)
+function vectors.all_near(context, options, k)
   if not context.nearest or context.nearest.k < k then
-    context.nearest = find_all(context, k)
+    context.nearest = find_all(context, options, k)
   end
   return context.nearest.cosines, context.nearest.indices
 end
 
 --- Why rows can't be compared with each other.
 -- @tparam table context
--- @int most rows that are compared
+-- @tparam table options: `most_compared`
 -- @treturn ?string nil where they can
-function vectors.hindrance(context, most)
-  if not vectors.source(context) or not context.rows then
-    return "comparing texts by what they mean needs a model"
-  elseif #context.rows > most then
+function vectors.hindrance(context, options)
+  local why = vectors.missing(context, options,
+    "comparing texts by what they mean")
+  if why then return why end
+  if #context.rows > options.most_compared then
     return ("%d rows, each of which would be compared with each; more than %d")
-      :format(#context.rows, most)
+      :format(#context.rows, options.most_compared)
   end
 end
 
