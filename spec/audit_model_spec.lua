@@ -202,9 +202,9 @@ describe("An audit with an encoder", function()
         issue.severity, issue.suggestion)
     end
     assert.are.same({
-      "train.csv:1 leak high remove", "train.csv:2 leak high remove",
-      "train.csv:3 leak high remove", "test.csv:1 leak high keep",
-      "test.csv:2 leak high keep", "test.csv:3 leak high keep",
+      "train.csv:1 leak medium remove", "train.csv:2 leak medium remove",
+      "train.csv:3 leak medium remove", "test.csv:1 leak medium keep",
+      "test.csv:2 leak medium keep", "test.csv:3 leak medium keep",
     }, lines)
     assert.are.equal('says the same as test.csv:1 (cosine 0.995, label "x")',
       told.issues[1].evidence)

@@ -314,7 +314,7 @@ local function check_row(p, i, width)
   end
   for j, value in ipairs(p) do
     check.number(value, ("confident: probabilities: row %d: class %d"):format(
-      i, j - 1), { least = 0, most = 1 })
+      i, j - 1), { least = 0, most = 1 + CLOSE })
   end
 end
 

@@ -20,7 +20,7 @@ local Semantic = {}
 Semantic.__index = Semantic
 
 local NEAR, WIDE = 16, 256  -- neighbours looked at; where all are near, more
-local HIGH = 0.98           -- the cosine of a leak that is hardly in doubt
+local SURE = 0.98           -- the cosine of a leak that is hardly in doubt
 local ALIKE = 0.8           -- share of words that nearly equal texts have both
 
 local HELD_OUT = { train = 1, validation = 2, test = 3 }
@@ -110,7 +110,7 @@ end
 
 local function add_leak(found, row, pair)
   local keeps = HELD_OUT[row.part] > HELD_OUT[pair.row.part]
-  found:add(row, "leak", pair.cosine >= HIGH and "high" or "medium",
+  found:add(row, "leak", pair.cosine >= SURE and "medium" or "low",
     evidence_of(row, pair), keeps and "keep" or "remove")
 end
 

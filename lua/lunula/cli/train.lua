@@ -17,6 +17,9 @@ local system = core.system
 
 local TAUGHT = 0.5  -- the distillation_weight of a run with a teacher
 
+-- columns of the learning curve: at least, at most, where there is no terminal
+local NARROWEST, WIDEST, WIDTH = 40, 100, 79
+
 local BEFORE = {
   { name = "model", value = "DIR|NAME", required = true,
     what = "what to start from: a folder, all-MiniLM-L6-v2, org/model" },
@@ -146,14 +149,25 @@ end
 
 local function summary(lunula, values, result, report, calibration)
   return {
-    train_seconds = result.train_seconds,
+    kind = "training", train_seconds = result.train_seconds,
     tokens_per_second = result.tokens_per_second,
     peak_rss_mib = system.peak_rss(), steps = result.steps,
-    history = result.history, best_epoch = result.best_epoch, test = report,
+    history = result.history, validations = result.validations,
+    metric = result.metric, best_epoch = result.best_epoch,
+    best_step = result.best_step, test = report,
     truncated = result.truncated, calibration = calibration,
     seed = values.seed, threads = lunula.threads(),
     precision = values.precision, version = lunula.version,
   }
+end
+
+-- whether the locale's characters are UTF-8's, as POSIX finds it
+local function understands_utf8()
+  for _, name in ipairs { "LC_ALL", "LC_CTYPE", "LANG" } do
+    local value = os.getenv(name) or ""
+    if value ~= "" then return value:lower():find "utf%-?8" ~= nil end
+  end
+  return false
 end
 
 local function check_adapter(values)
@@ -178,11 +192,21 @@ local function check_kind(values, kind)
   end
 end
 
+-- A picture for who looks on: it is no result.
+local function draw(lunula, result)
+  local columns = system.columns(2)
+  local width = columns and math.min(columns - 1, WIDEST) or WIDTH
+  io.stderr:write(lunula.curve.text(result, {
+    width = math.max(width, NARROWEST), utf8 = understands_utf8(),
+  }))
+end
+
 local function tell(lunula, values, model, result, report, calibration)
   if result.truncated > 0 then
     io.stderr:write(("%d tokens were cut from %s by --max-length %d\n")
       :format(result.truncated, values.train, model.max_length))
   end
+  draw(lunula, result)
   if report then output.line(tostring(report)) end
   output.flush()
   if values.json then
