@@ -7,6 +7,7 @@ local found = require "spec.support.found"
 local groups = require "lunula.audit.groups"
 local label_errors = require "lunula.audit.label_errors"
 local lunula = require "lunula"
+local names = require("lunula.options").names
 local outliers = require "lunula.audit.outliers"
 local semantic = require "lunula.audit.semantic"
 local tensor = require "lunula.tensor"
@@ -249,6 +250,33 @@ describe("An audit with an encoder", function()
     } }, { encoder_source = encoder })
     assert.are.same({}, told.issues)
     assert.are.equal(2, told.figures.semantic.rows)
+  end)
+end)
+
+describe("The whole audit, with a model", function()
+  it("makes these checks of the rows of all files", function()
+    local train, test, lines = dir .. "/train.csv", dir .. "/test.csv", {}
+    for i, row in ipairs(tiny.reviews(300)) do
+      local label = i == 21 and "positive" or row.label
+      lines[i] = ('"%s",%s'):format(row.text, label)
+    end
+    file.write(train, "text,label\n" .. table.concat(lines, "\n", 1, 200))
+    file.write(test, "text,label\n" .. table.concat(lines, "\n", 201))
+    local document, all = lunula.data.audit({ train, test },
+      { label = "label", model = encoder,
+        checks = { "label_errors", "semantic", "outliers", "fairness" } })
+    local said = {}
+    for issue in all:each() do
+      if issue.kind == "label_error" then
+        said[issue.file .. ":" .. issue.row] = issue.suggestion
+      end
+    end
+    assert.are.equal("relabel: negative", said[train .. ":21"])
+    assert.are.equal(300, document.figures.label_errors.rows)
+    assert.are.equal(300, document.figures.semantic.rows)
+    assert.are.equal(300, document.figures.outliers.rows)
+    assert.are.equal(300, document.figures.fairness.all.n)
+    assert.are.same({ "counterfactual" }, names(document.skipped))
   end)
 end)
 

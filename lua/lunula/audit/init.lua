@@ -27,7 +27,7 @@ local audit = {}
 --- The checks, in the order in which they are made.
 audit.CHECKS = {
   "encoding", "language", "empty", "boilerplate", "personal", "balance",
-  "truncated",
+  "truncated", "label_errors", "outliers", "semantic", "fairness",
 }
 
 local none = opt.none
@@ -133,7 +133,7 @@ local function context_of(files, o)
   local context = model_of(o.model)
   context.files, context.on_progress = files, o.on_progress
   context.max_length = o.max_length or context.max_length
-  if o.model then context.rows = {} end
+  if o.model or o.encoder then context.rows = {} end
   function context.place(index)
     for _, file in ipairs(files) do
       if index <= file.rows then return { file = file.path, number = index } end
@@ -282,6 +282,12 @@ end
 -- @tparam[opt] {string,...} given.checks which to make; all when not given
 -- @tparam[opt] string|classifier given.model for the checks that need one: a
 --   classifier, or a folder or name of one or of an encoder
+-- @string[opt] given.encoder folder or name of a pretrained encoder: for label
+--   errors, outliers and texts that say the same, where `model` is a classifier
+-- @tparam[opt] table|string given.groups of people, for fairness: as for
+--   `lunula.audit.groups`
+-- @string[opt="head"] given.label_method how label errors are found: "head", or
+--   "train" with `label_train`, a table of options of `lunula.train`
 -- @int[opt] given.max_length tokens of a text that are read; the model's
 -- @tparam[opt] {string,...} given.languages that texts may be in, such as "en";
 --   the one of most texts when not given

@@ -23,6 +23,13 @@ local audit = {
     { name = "group", value = "COL", what = "column or field of the group" },
     { name = "model", value = "DIR|NAME", what = "a classifier or an encoder, "
       .. "for the checks that need one" },
+    { name = "encoder", value = "DIR|NAME", what = "a pretrained encoder, for "
+      .. "label errors, outliers and texts that say the same" },
+    { name = "label-method", value = "NAME", choices = { "head", "train" },
+      default = "head", what = "how label errors are found: a head on the "
+      .. "encoder, or the encoder fine-tuned for each fold" },
+    { name = "groups", value = "FILE", what = "JSON of groups of people and "
+      .. "the words for them; English ones of women and men when not given" },
     { name = "max-length", type = "integer", value = "N", min = 3, max = 2^31,
       what = "tokens of a text that are read; the model's when not given" },
     { name = "checks", type = "list", value = "NAMES",
@@ -41,7 +48,8 @@ local audit = {
 
 -- The options that `lunula.data.audit` has under the same name.
 local SAME = { "text", "text_pair", "label", "label_separator", "group",
-  "max_length", "checks", "languages", "folds", "output" }
+  "max_length", "checks", "languages", "folds", "output", "groups",
+  "label_method" }
 
 local function show(bar)
   return function(info)
@@ -56,7 +64,8 @@ end
 
 local function options_of(values, bar)
   local options = { on_progress = show(bar),
-    model = values.model and fetch.model(values.model) }
+    model = values.model and fetch.model(values.model),
+    encoder = values.encoder and fetch.model(values.encoder) }
   for _, name in ipairs(SAME) do options[name] = values[name] end
   return options
 end
