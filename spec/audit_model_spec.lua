@@ -154,6 +154,29 @@ describe("An audit with an encoder", function()
       found.by(label_errors, none, source).not_done.label_error)
   end)
 
+  it("refuses what it can't do before it reads a text", function()
+    local rows_of_one = found.rows { train = { { text = "a" } } }
+    for message, options in pairs {
+      ["audit: label_method: expected one of head, train, got 'guess'"] =
+        { label_method = "guess" },
+      ["audit: label_filter: expected one of both, confident_learning, "
+        .. "prune_by_class, prune_by_noise_rate, got 'all'"] =
+        { label_filter = "all" },
+      ["audit: folds: expected an integer of at least 2, got 1"] =
+        { folds = 1 },
+    } do
+      assert.has_error(function()
+        found.by(label_errors, rows_of_one, {}, options)
+      end, message)
+    end
+    assert.has_error(function()
+      found.by(semantic, rows_of_one, {}, { cosine = 1.5 })
+    end, "audit: cosine: expected a number above 0 and of at most 1, got 1.5")
+    assert.has_error(function()
+      found.by(outliers, rows_of_one, {}, { neighbours = 0 })
+    end, "audit: neighbours: expected an integer of at least 1, got 0")
+  end)
+
   -- rows of given vectors, each of length 1
   local function with_vectors(texts, angles)
     local of_part, list = { train = {}, test = {} }, {}

@@ -414,4 +414,7 @@ function confident.find(rows, probabilities, given)
   }
 end
 
+--- The names of the filters, as keys.
+confident.FILTERS = filters
+
 return confident

@@ -38,6 +38,12 @@ local METHODS = { head = true, train = true }
 -- @treturn table with `see` and `finish`
 function label_errors.new(given, context)
   check.choice(given.label_method, "audit: label_method", METHODS)
+  check.choice(given.label_filter, "audit: label_filter", confident.FILTERS)
+  check.integer(given.folds, "audit: folds", { least = 2 })
+  check.integer(given.seed, "audit: seed")
+  if given.label_train then
+    check.table(given.label_train, "audit: label_train")
+  end
   return setmetatable({ options = given, context = context }, LabelErrors)
 end
 

@@ -5,9 +5,11 @@
 local core = require "lunula.core"
 local embedder = require "lunula.embedder"
 local no_grad = require("lunula.grad").no_grad
+local tensor = require "lunula.tensor"
 
 local vectors = {}
 
+local TOGETHER = 2048  -- texts that are read between two looks at Ctrl-C
 local CELLS = 4000000  -- similarities held at once
 
 --- The text of a row; of a pair, both.
@@ -39,17 +41,32 @@ function vectors.missing(context, options, what)
     or " needs an encoder")
 end
 
+local function texts_of(rows, first, last)
+  local texts = {}
+  for i = first, last do texts[#texts + 1] = vectors.text_of(rows[i]) end
+  return texts
+end
+
+local function read_all(context, options)
+  local made = embedder(vectors.source(context, options), { normalize = true })
+  local parts, n = {}, #context.rows
+  for first = 1, n, TOGETHER do
+    if core.system.interrupted() then error("interrupted", 0) end
+    local last = math.min(first + TOGETHER - 1, n)
+    parts[#parts + 1] = made:encode(texts_of(context.rows, first, last))
+    if context.on_progress then
+      context.on_progress { check = "vectors", number = last, checks = n }
+    end
+  end
+  return tensor.concat(parts, 1)
+end
+
 --- The vectors of all rows, of length 1.
 -- @tparam table context with `rows`
 -- @tparam table options
 -- @treturn tensor float32 [rows, width]
 function vectors.of(context, options)
-  if not context.vectors then
-    local texts = {}
-    for i, row in ipairs(context.rows) do texts[i] = vectors.text_of(row) end
-    context.vectors = embedder(vectors.source(context, options),
-      { normalize = true }):encode(texts)
-  end
+  context.vectors = context.vectors or read_all(context, options)
   return context.vectors
 end
 
