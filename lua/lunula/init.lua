@@ -11,11 +11,12 @@
 --
 -- Its fields are modules, each loaded when it is first used: `active`,
 -- `baseline`, `batches`, `calibrate`, `card`, `checkpoint`, `classifier`,
--- `compare`, `core`, `curve`, `data`, `distil`, `embedder`, `encoder`,
--- `evaluate`, `explain`, `few_shot`, `hub`, `lora`, `metrics`, `multitask`,
--- `nn`, `optim`, `pretrain`, `problem`, `progress`, `quantize`, `recipes`,
--- `refine`, `report`, `schedule`, `search`, `self_train`, `split`, `sweep`,
--- `tensor`, `thresholds`, `tokenizer`, `train`, `windows`.
+-- `compare`, `confident`, `core`, `cross_predict`, `curve`, `data`, `distil`,
+-- `embedder`, `encoder`, `evaluate`, `explain`, `few_shot`, `hub`, `lora`,
+-- `metrics`, `multitask`, `nn`, `optim`, `pretrain`, `problem`, `progress`,
+-- `quantize`, `recipes`, `refine`, `report`, `schedule`, `search`,
+-- `self_train`, `split`, `sweep`, `tensor`, `thresholds`, `tokenizer`,
+-- `train`, `windows`.
 -- @module lunula
 
 local lunula = {}
@@ -25,11 +26,12 @@ lunula.version = "0.1.0"
 
 local FIELDS = {
   "active", "baseline", "batches", "calibrate", "card", "checkpoint",
-  "classifier", "compare", "core", "curve", "data", "distil", "embedder",
-  "encoder", "evaluate", "explain", "few_shot", "hub", "lora", "metrics",
-  "multitask", "nn", "optim", "pretrain", "problem", "progress", "quantize",
-  "recipes", "refine", "report", "schedule", "search", "self_train", "split",
-  "sweep", "tensor", "thresholds", "tokenizer", "train", "windows",
+  "classifier", "compare", "confident", "core", "cross_predict", "curve",
+  "data", "distil", "embedder", "encoder", "evaluate", "explain", "few_shot",
+  "hub", "lora", "metrics", "multitask", "nn", "optim", "pretrain",
+  "problem", "progress", "quantize", "recipes", "refine", "report",
+  "schedule", "search", "self_train", "split", "sweep", "tensor",
+  "thresholds", "tokenizer", "train", "windows",
 }
 
 local MODULE = {}

@@ -26,8 +26,8 @@ local audit = {}
 
 --- The checks, in the order in which they are made.
 audit.CHECKS = {
-  "encoding", "language", "empty", "boilerplate", "personal", "balance",
-  "truncated",
+  "duplicates", "encoding", "language", "empty", "boilerplate", "personal",
+  "balance", "truncated", "label_errors", "outliers", "semantic", "fairness",
 }
 
 local none = opt.none
@@ -286,9 +286,13 @@ end
 -- @tparam[opt] {string,...} given.checks which to make; all when not given
 -- @tparam[opt] string|classifier given.model for the checks that need one: a
 --   classifier, or a folder or name of one or of an encoder
--- @string[opt] given.encoder folder or name of the encoder whose vectors tell
---   what rows are alike; the model's when not given. One that has learnt these
---   rows hides their faults
+-- @string[opt] given.encoder folder or name of a pretrained encoder, whose
+--   vectors tell label errors, outliers and texts that say the same; the
+--   model's when not given. One that has learnt these rows hides their faults
+-- @tparam[opt] table|string given.groups of people, for fairness: as for
+--   `lunula.audit.groups`
+-- @string[opt="head"] given.label_method how label errors are found: "head", or
+--   "train" with `label_train`, a table of options of `lunula.train`
 -- @int[opt] given.max_length tokens of a text that are read; the model's
 -- @tparam[opt] {string,...} given.languages that texts may be in, such as "en";
 --   the one of most texts when not given

@@ -24,8 +24,13 @@ local audit = {
     { name = "model", value = "DIR|NAME", what = "a classifier or an encoder, "
       .. "for the checks that need one" },
     { name = "encoder", value = "DIR|NAME", what = "an encoder that has not "
-      .. "learnt these texts, to tell which are alike; the model's when not "
-      .. "given" },
+      .. "learnt these texts, for label errors, outliers and texts that say "
+      .. "the same; the model's when not given" },
+    { name = "label-method", value = "NAME", choices = { "head", "train" },
+      default = "head", what = "how label errors are found: a head on the "
+      .. "encoder, or the encoder fine-tuned for each fold" },
+    { name = "groups", value = "FILE", what = "JSON of groups of people and "
+      .. "the words for them; English ones of women and men when not given" },
     { name = "max-length", type = "integer", value = "N", min = 3, max = 2^31,
       what = "tokens of a text that are read; the model's when not given" },
     { name = "checks", type = "list", value = "NAMES",
@@ -44,7 +49,8 @@ local audit = {
 
 -- The options that `lunula.data.audit` has under the same name.
 local SAME = { "text", "text_pair", "label", "label_separator", "group",
-  "max_length", "checks", "languages", "folds", "output" }
+  "max_length", "checks", "languages", "folds", "output", "groups",
+  "label_method" }
 
 local function show(bar)
   return function(info)

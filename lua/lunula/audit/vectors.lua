@@ -1,0 +1,147 @@
+--- Vectors of all rows of an audit, and the nearest of each: made once, for all
+-- checks that ask.
+-- @module lunula.audit.vectors
+
+local core = require "lunula.core"
+local embedder = require "lunula.embedder"
+local no_grad = require("lunula.grad").no_grad
+local tensor = require "lunula.tensor"
+
+local vectors = {}
+
+local TOGETHER = 2048  -- texts that are read between two looks at Ctrl-C
+local CELLS = 4000000  -- similarities held at once
+
+--- The text of a row; of a pair, both.
+-- @tparam table row
+-- @treturn string
+function vectors.text_of(row)
+  return row.text_pair and row.text .. " " .. row.text_pair or row.text
+end
+
+--- The folder or name of the encoder that reads the rows. That of a classifier
+-- does not: it has learnt to tell labels apart, wrong ones too where these are
+-- the rows that it has learnt from, and nothing else of a text is left in its
+-- vectors.
+-- @tparam table context of the audit
+-- @tparam table options of the audit
+-- @treturn ?string nil where none is given
+function vectors.source(context, options)
+  return options.encoder or not context.model and context.encoder_source or nil
+end
+
+--- Why there are no vectors.
+-- @tparam table context
+-- @tparam table options
+-- @string what is not done: "finding label errors"
+-- @treturn ?string nil where there are
+function vectors.missing(context, options, what)
+  if context.rows and vectors.source(context, options) then return nil end
+  return what .. (context.model and " needs an encoder beside the classifier"
+    or " needs an encoder")
+end
+
+local function texts_of(rows, first, last)
+  local texts = {}
+  for i = first, last do texts[#texts + 1] = vectors.text_of(rows[i]) end
+  return texts
+end
+
+local function read_all(context, options)
+  local made = embedder(vectors.source(context, options), { normalize = true })
+  local parts, n = {}, #context.rows
+  for first = 1, n, TOGETHER do
+    if core.system.interrupted() then error("interrupted", 0) end
+    local last = math.min(first + TOGETHER - 1, n)
+    parts[#parts + 1] = made:encode(texts_of(context.rows, first, last))
+    if context.on_progress then
+      context.on_progress { check = "vectors", number = last, checks = n }
+    end
+  end
+  return tensor.concat(parts, 1)
+end
+
+--- The vectors of all rows, of length 1.
+-- @tparam table context with `rows`
+-- @tparam table options
+-- @treturn tensor float32 [rows, width]
+function vectors.of(context, options)
+  context.vectors = context.vectors or read_all(context, options)
+  return context.vectors
+end
+
+-- Of rows from `first` on: the similarity and the index of each of the k
+-- nearest, without themselves.
+local function nearest_of(all, first, last, k)
+  local v, p = all:slice(1, first, last):matmul(all:transpose(1, 2))
+    :topk(math.min(k + 1, #all))
+  local similarities, indices = v:totable(), p:totable()
+  for i, row in ipairs(indices) do
+    local at = #row
+    for j, place in ipairs(row) do
+      row[j] = place + 1
+      if row[j] == first + i - 1 then at = j end
+    end
+    table.remove(row, at)
+    table.remove(similarities[i], at)
+  end
+  return similarities, indices
+end
+
+--- The nearest rows of one, by cosine, the nearest first.
+-- @tparam table context
+-- @tparam table options
+-- @int index of the row
+-- @int k how many; all others where there are fewer
+-- @treturn {number,...} cosines
+-- @treturn {int,...} the rows' indices
+function vectors.near(context, options, index, k)
+  local all = vectors.of(context, options)
+  local v, p = no_grad(nearest_of, all, index, index, k)
+  return v[1], p[1]
+end
+
+local function find_all(context, options, k)
+  local all = vectors.of(context, options)
+  local kept = { k = k, cosines = {}, indices = {} }
+  local n = #all
+  local block = math.max(1, math.floor(CELLS / n))
+  for first = 1, n, block do
+    if core.system.interrupted() then error("interrupted", 0) end
+    local v, p = no_grad(nearest_of, all, first,
+      math.min(first + block - 1, n), k)
+    for i = 1, #v do
+      kept.cosines[first + i - 1], kept.indices[first + i - 1] = v[i], p[i]
+    end
+  end
+  return kept
+end
+
+--- The nearest of all rows.
+-- @tparam table context
+-- @tparam table options
+-- @int k how many of each, at least; all others where there are fewer
+-- @treturn {{number,...},...} cosines of each row, the nearest first
+-- @treturn {{int,...},...} the rows' indices
+function vectors.all_near(context, options, k)
+  if not context.nearest or context.nearest.k < k then
+    context.nearest = find_all(context, options, k)
+  end
+  return context.nearest.cosines, context.nearest.indices
+end
+
+--- Why rows can't be compared with each other.
+-- @tparam table context
+-- @tparam table options: `most_compared`
+-- @treturn ?string nil where they can
+function vectors.hindrance(context, options)
+  local why = vectors.missing(context, options,
+    "comparing texts by what they mean")
+  if why then return why end
+  if #context.rows > options.most_compared then
+    return ("%d rows, each of which would be compared with each; more than %d")
+      :format(#context.rows, options.most_compared)
+  end
+end
+
+return vectors
