@@ -263,7 +263,7 @@ local function document_of(files, found, begun)
   document.kind, document.files = "audit", {}
   for i, file in ipairs(files) do
     document.files[i] = { file = file.path, part = file.part,
-      rows = file.rows }
+      rows = file.rows, sha256 = file.bytes and core.io.sha256(file.path) }
   end
   document.issues_file = "issues.csv"
   document.seconds = core.system.monotonic() - begun
@@ -296,6 +296,8 @@ end
 -- @int[opt] given.max_length tokens of a text that are read; the model's
 -- @tparam[opt] {string,...} given.languages that texts may be in, such as "en";
 --   the one of most texts when not given
+-- @number[opt=0.85] given.similarity least share of words that nearly equal
+--   texts have in common, from 0.5 to 1
 -- @int[opt=5] given.folds that each label must be in enough rows for
 -- @string[opt] given.output folder for `issues.csv`, `summary.json` and
 --   `report.html`

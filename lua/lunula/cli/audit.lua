@@ -37,6 +37,9 @@ local audit = {
       what = "which to make, with commas between; all when not given" },
     { name = "languages", type = "list", value = "CODES",
       what = "that texts may be in (en,de); that of most when not given" },
+    { name = "similarity", type = "number", value = "X", min = 0.5, max = 1,
+      default = 0.85, what = "least share of words that nearly equal texts "
+      .. "have in common" },
     { name = "folds", type = "integer", value = "N", min = 2, default = 5,
       what = "that each label must have enough rows for" },
     { name = "fail-on", value = "SEVERITY",
@@ -49,8 +52,8 @@ local audit = {
 
 -- The options that `lunula.data.audit` has under the same name.
 local SAME = { "text", "text_pair", "label", "label_separator", "group",
-  "max_length", "checks", "languages", "folds", "output", "groups",
-  "label_method" }
+  "max_length", "checks", "languages", "similarity", "folds", "output",
+  "groups", "label_method" }
 
 local function show(bar)
   return function(info)

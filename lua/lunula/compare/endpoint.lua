@@ -6,7 +6,6 @@
 -- @module lunula.compare.endpoint
 
 local answers = require "lunula.compare.answers"
-local cache = require "lunula.hub.cache"
 local check = require "lunula.check"
 local core = require "lunula.core"
 local json = require "lunula.json"
@@ -112,13 +111,7 @@ end
 
 -- What stands for all that is asked but the text.
 local function name_of(prompt, o)
-  local path = os.tmpname()
-  local file = assert(io.open(path, "wb"))
-  file:write(body_of(prompt:of(nil), o), json.encode(o.labels))
-  file:close()
-  local hash = cache.sha256(path)
-  os.remove(path)
-  return hash or fail("compare: sha256sum is not installed")
+  return core.sha256(body_of(prompt:of(nil), o) .. json.encode(o.labels))
 end
 
 -- The rows that have no answer yet, each text once, and how many texts have.
