@@ -47,8 +47,8 @@ local LISTS = {
 }
 
 local WORDS = 60     -- of a text, at most
-local FEWEST = 8     -- of a text, for a guess
-local HITS = 3       -- small words of the language among them, weighed
+local FEWEST = 8     -- different ones of a text, for a guess
+local HITS = 2.5   -- small words of the language among them, weighed
 local SHARE = 0.2    -- and of all words
 local MARGIN = 2     -- times as many as of any other language
 
@@ -94,11 +94,10 @@ end
 function stopwords.guess(text)
   local n, score, seen = 0, {}, {}
   for word in gmatch(lower(sub(text, 1, 600)), "[%a\128-\255']+") do
-    n = n + 1
-    local languages = SPEAKS[word]
     -- "ho ho ho" is no Italian
-    if languages and not seen[word] then
-      seen[word] = true
+    local languages = not seen[word] and SPEAKS[word]
+    n, seen[word] = n + (seen[word] and 0 or 1), true
+    if languages then
       local weight = languages.weight
       for i = 1, #languages do
         local language = languages[i]
