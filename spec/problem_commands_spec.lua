@@ -70,7 +70,10 @@ describe("The commands, of a problem with", function()
       "--label=target", "--json", path "test.json" }, more)
     assert.are.equal(0, status, why)
     local test = read_json("train.json").test
-    assert.are.same(test, read_json "test.json")
+    local figures = read_json "test.json"
+    for name, figure in pairs(test) do
+      assert.are.same(figure, figures[name])
+    end
     return test
   end
 

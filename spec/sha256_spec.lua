@@ -61,6 +61,16 @@ describe("SHA-256", function()
       end
     end)
 
+  it("is the same of bytes that come in pieces, and may go on", function()
+    local rng, hasher, all = core.rng(5), core.hasher(), ""
+    for _ = 1, 60 do
+      local piece = random_bytes(rng, rng:below(150))
+      all = all .. piece
+      hasher:add(piece)
+      assert.are.equal(core.sha256(all), hasher:text())
+    end
+  end)
+
   it("refuses what is no string, and a file that can't be read", function()
     assert.has_error(function() core.sha256({}) end)
     local ok, why = pcall(core.io.sha256, path .. "/none")

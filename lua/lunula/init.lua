@@ -10,12 +10,12 @@
 --    print(lunula.evaluate(model, parts.test))
 --
 -- Its fields are modules, each loaded when it is first used: `active`,
--- `baseline`, `batches`, `calibrate`, `card`, `checkpoint`, `classifier`,
--- `core`, `data`, `distil`, `embedder`, `encoder`, `evaluate`, `explain`,
--- `few_shot`, `hub`, `lora`, `metrics`, `multitask`, `nn`, `optim`,
--- `pretrain`, `problem`, `progress`, `quantize`, `recipes`, `schedule`,
--- `search`, `self_train`, `split`, `sweep`, `tensor`, `thresholds`,
--- `tokenizer`, `train`, `windows`.
+-- `baseline`, `batches`, `calibrate`, `card`, `checkpoint`,
+-- `classifier`, `compare`, `core`, `curve`, `data`, `distil`, `embedder`,
+-- `encoder`, `evaluate`, `explain`, `few_shot`, `hub`, `lora`, `metrics`,
+-- `multitask`, `nn`, `optim`, `pretrain`, `problem`, `progress`, `quantize`,
+-- `recipes`, `refine`, `schedule`, `search`, `self_train`, `split`, `sweep`,
+-- `tensor`, `thresholds`, `tokenizer`, `train`, `windows`.
 -- @module lunula
 
 local lunula = {}
@@ -25,11 +25,11 @@ lunula.version = "0.1.0"
 
 local FIELDS = {
   "active", "baseline", "batches", "calibrate", "card", "checkpoint",
-  "classifier", "core", "data", "distil", "embedder", "encoder", "evaluate",
-  "explain", "few_shot", "hub", "lora", "metrics", "multitask", "nn", "optim",
-  "pretrain", "problem", "progress", "quantize", "recipes", "schedule",
-  "search", "self_train", "split", "sweep", "tensor", "thresholds",
-  "tokenizer", "train", "windows",
+  "classifier", "compare", "core", "curve", "data", "distil", "embedder",
+  "encoder", "evaluate", "explain", "few_shot", "hub", "lora", "metrics",
+  "multitask", "nn", "optim", "pretrain", "problem", "progress", "quantize",
+  "recipes", "refine", "schedule", "search", "self_train", "split", "sweep",
+  "tensor", "thresholds", "tokenizer", "train", "windows",
 }
 
 local MODULE = {}

@@ -1,14 +1,16 @@
 --- Command-line arguments by declaration: parsed, checked, and their help.
 -- A command declares `name`, `summary`, `positional` (a list of `{ name=,
--- what=, optional= }`) and `options` (a list of `{ name=, type=, what=,
--- value=, default=, required=, hidden=, several=, section= }`; one of which
--- there may be several has a list as its value; a section is a heading of the
--- help, above the option that has it). Options are long: `--name value` or
+-- what=, optional=, several= }`, of which the last may be several words, a
+-- list) and `options` (a list of `{ name=, type=, what=,
+-- value=, default=, required=, hidden=, section= }`; a section is a heading of
+-- the help, above the option that has it). Options are long: `--name value` or
 -- `--name=value`. A boolean takes no value: `--name` turns it on, and one that
--- is on by default is turned off by `--no-name`. `--` ends the options.
+-- is on by default is turned off by `--no-name`. A list, `--name a,b`, may be
+-- given several times: `--name a --name b`. `--` ends the options.
 -- `variants`, where there are some, are the modules of commands that a second
--- word names. `complete`, where there is one, is a function that may add to the
--- values that were given, before those that are missing have their defaults.
+-- word names, or an option anywhere. `complete`, where there is one, is a
+-- function that may add to the values that were given, before those that are
+-- missing have their defaults.
 -- @module lunula.cli.arguments
 
 local json = require "lunula.json"
@@ -169,10 +171,12 @@ local function take_value(option, inline, words, i)
   return read_value(option, text), inline and i or i + 1
 end
 
-local function append(values, value)
-  values = values or {}
-  values[#values + 1] = value
-  return values
+local function joined(a, b)
+  local all = {}
+  for _, items in ipairs { a, b } do
+    for _, item in ipairs(items) do all[#all + 1] = item end
+  end
+  return all
 end
 
 local function take_option(command, values, words, i)
@@ -180,12 +184,12 @@ local function take_option(command, values, words, i)
   typed = typed or words[i]
   local option = find_option(command, typed)
   local key = key_of(option.name)
-  if values[key] ~= nil and not option.several then
+  local before = values[key]
+  if before ~= nil and option.type ~= "list" then
     wrong("%s is given twice", typed)
   end
-  local value
-  value, i = take_value(option, inline, words, i)
-  values[key] = option.several and append(values[key], value) or value
+  values[key], i = take_value(option, inline, words, i)
+  if before then values[key] = joined(before, values[key]) end
   return i
 end
 
@@ -209,15 +213,23 @@ local function sort_words(command, words)
   return values, plain
 end
 
+local function from(words, first)
+  local rest = {}
+  for i = first, #words do rest[#rest + 1] = words[i] end
+  return rest
+end
+
 local function place(command, values, plain)
+  local takes_all = false
   for i, positional in ipairs(command.positional) do
     if not plain[i] and not positional.optional then
       wrong("%s is missing: %s", positional.name, arguments.usage(command))
     end
-    values[positional.name:lower()] = plain[i]
+    takes_all = positional.several
+    values[positional.name:lower()] = takes_all and from(plain, i) or plain[i]
   end
   local extra = plain[#command.positional + 1]
-  if extra then
+  if extra and not takes_all then
     wrong("'%s' is too much: %s", extra, arguments.usage(command))
   end
 end
@@ -321,8 +333,8 @@ function arguments.usage(command)
   end
   words[#words + 1] = #command.options > 0 and "[options]" or nil
   for _, positional in ipairs(command.positional) do
-    words[#words + 1] = positional.optional
-      and "[" .. positional.name .. "]" or positional.name
+    local word = positional.name .. (positional.several and "..." or "")
+    words[#words + 1] = positional.optional and "[" .. word .. "]" or word
   end
   return table.concat(words, " ")
 end

@@ -20,12 +20,10 @@ local card = {
       what = "write an empty data.json there, with its questions" },
     { name = "train-json", value = "F",
       what = "what lunula train --json wrote; over the folder's record" },
-    { name = "evaluation", value = "F", several = true,
-      what = "what lunula evaluate --json wrote; may be given several "
-        .. "times" },
-    { name = "training-data", value = "F", several = true,
-      what = "texts it learnt from, where the training noted none; may be "
-        .. "given several times" },
+    { name = "evaluation", value = "F,F", type = "list",
+      what = "what lunula evaluate --json wrote" },
+    { name = "training-data", value = "F,F", type = "list",
+      what = "texts it learnt from, where the training noted none" },
   }, rows.options, {
     { name = "watts", type = "number", value = "W", min = 0,
       default = footprint.WATTS,

@@ -17,6 +17,9 @@ local training = require "lunula.cli.training"
 
 local TAUGHT = 0.5  -- the distillation_weight of a run with a teacher
 
+-- columns of the learning curve: at least, at most, where there is no terminal
+local NARROWEST, WIDEST, WIDTH = 40, 100, 79
+
 local BEFORE = {
   { name = "model", value = "DIR|NAME", required = true,
     what = "what to start from: a folder, all-MiniLM-L6-v2, org/model" },
@@ -139,6 +142,15 @@ local function summary(lunula, origin, result, report, calibration)
   return figures
 end
 
+-- whether the locale's characters are UTF-8's, as POSIX finds it
+local function understands_utf8()
+  for _, name in ipairs { "LC_ALL", "LC_CTYPE", "LANG" } do
+    local value = os.getenv(name) or ""
+    if value ~= "" then return value:lower():find "utf%-?8" ~= nil end
+  end
+  return false
+end
+
 local function check_adapter(values)
   if values.adapter and values.tune ~= "lora" then
     arguments.wrong("--adapter: there is one with --tune lora only")
@@ -161,11 +173,21 @@ local function check_kind(values, kind)
   end
 end
 
-local function tell(values, model, figures)
+-- A picture for who looks on: it is no result.
+local function draw(lunula, result)
+  local columns = core.system.columns(2)
+  local width = columns and math.min(columns - 1, WIDEST) or WIDTH
+  io.stderr:write(lunula.curve.text(result, {
+    width = math.max(width, NARROWEST), utf8 = understands_utf8(),
+  }))
+end
+
+local function tell(lunula, values, model, figures)
   if figures.truncated > 0 then
     io.stderr:write(("%d tokens were cut from %s by --max-length %d\n")
       :format(figures.truncated, values.train, model.max_length))
   end
+  draw(lunula, figures)
   if figures.test then output.line(tostring(figures.test)) end
   output.flush()
   if values.json then json.write(values.json, figures) end
@@ -204,7 +226,8 @@ function train.run(values)
   if values.adapter then model:save_adapter(values.adapter) end
   local report = sets.test and lunula.evaluate(model, sets.test)
   origin.wall_seconds = core.system.monotonic() - begun
-  tell(values, model, summary(lunula, origin, result, report, calibration))
+  tell(lunula, values, model,
+    summary(lunula, origin, result, report, calibration))
 end
 
 return train

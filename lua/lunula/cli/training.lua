@@ -337,7 +337,9 @@ function training.figures(result, version)
     train_seconds = result.train_seconds,
     tokens_per_second = result.tokens_per_second,
     peak_rss_mib = core.system.peak_rss(), steps = result.steps,
-    history = result.history, best_epoch = result.best_epoch,
+    history = result.history, validations = result.validations,
+    metric = result.metric, best_epoch = result.best_epoch,
+    best_step = result.best_step,
     seed = result.seed, threads = result.threads,
     precision = result.precision, version = version,
   }

@@ -21,7 +21,7 @@ local none = opt.none
 local OPTIONS = {
   text = none, text_pair = none, label = none, group = none, time = none,
   format = none, header = true, empty = false, name = none,
-  label_separator = none, label_type = "string",
+  label_separator = none, label_type = "string", keep = none, strict = true,
 }
 
 local LABEL_TYPES = { string = true, number = true }
@@ -61,10 +61,22 @@ local function check_width(fields, width, options, input, line)
     width)
 end
 
+local function row_of(fields, chosen, kept)
+  local row = { kept = kept and {} or nil }
+  for _, column in ipairs(chosen) do
+    row[column.role] = fields[column.position]
+  end
+  for _, column in ipairs(kept or {}) do
+    row.kept[column.name] = fields[column.position]
+  end
+  return row
+end
+
 local function tabular_rows(input, options, record)
-  local chosen, width
+  local chosen, kept, width
   local function set(names, line)
     chosen, width = columns.find(names, options, input, line), #names
+    kept = columns.kept(names, options.keep, input, line)
   end
   if options.header then set(header_of(input, record)) end
   return function()
@@ -72,11 +84,8 @@ local function tabular_rows(input, options, record)
     if not fields then return nil end
     if not chosen then set(numbers_to(#fields), line) end
     check_width(fields, width, options, input, line)
-    local row = {}
-    for _, column in ipairs(chosen) do
-      row[column.role] = fields[column.position]
-    end
-    return columns.checked(row, options, input, line)
+    return columns.checked(row_of(fields, chosen, options.keep and kept),
+      options, input, line)
   end
 end
 
@@ -90,11 +99,11 @@ local function asked_for(options)
   return chosen
 end
 
-local function plain_row(line, chosen, input)
-  local other = chosen[2]
+local function plain_row(line, chosen, options, input)
+  local other = chosen[2] and chosen[2].role
+    or options.keep and options.keep[1]
   if other then
-    input:fail(input.number, "a plain line is a text and has no %s",
-      other.role)
+    input:fail(input.number, "a plain line is a text and has no %s", other)
   end
   return { text = line }
 end
@@ -108,10 +117,9 @@ local function line_rows(input, options, mixed)
     if not line then return nil end
     local row
     if mixed and line:sub(1, 1) == "{" then
-      row = jsonl.row(jsonl.object(input, line), chosen, input,
-        options.label_separator ~= nil)
+      row = jsonl.row(jsonl.object(input, line), chosen, options, input)
     else
-      row = plain_row(line, chosen, input)
+      row = plain_row(line, chosen, options, input)
     end
     return columns.checked(row, options, input, input.number)
   end
@@ -199,6 +207,7 @@ function data.rows(source, options)
   options = opt.check(options, OPTIONS, "data")
   check_format(options.format)
   check_label_options(options)
+  options.keep = columns.check_keep(options.keep)
   local file, format, ours = resolve(source, options)
   local input = lines.of(file, name_of(source, options))
   local next_row = READERS[format](input, options)
@@ -228,6 +237,9 @@ end
 -- @tparam[opt] string options.group column of what a row belongs to: an
 --   author, a product; see `split`
 -- @tparam[opt] string options.time column to order by; see `split`
+-- @tparam[opt] {string,...} options.keep columns to keep beside these, which
+--   may be some of these: rows then have `kept`, column to string; in JSON a
+--   number or a boolean as it is written, and of null ""
 -- @tparam[opt] string options.format "csv" (RFC 4180), "tsv" (no quoting),
 --   "jsonl" (an object a line) or "lines" (a text a line, no labels). From
 --   the extension when not given (.txt is lines). An open file of no given
@@ -236,9 +248,13 @@ end
 -- @bool[opt=true] options.header false for a CSV or TSV without: columns
 --   are then numbers from 1
 -- @bool[opt=false] options.empty whether texts may be empty
+-- @bool[opt=true] options.strict false for who looks for what is wrong: texts
+--   and labels may be empty or missing, there need be no label column, labels
+--   are strings, and what is wrong with a row's is its `fault`. What breaks the
+--   structure of the file stays an error
 -- @tparam[opt] string options.name what errors call the source
 -- @treturn {table,...} rows of strings: text, label (or labels), text_pair,
---   group, time.
+--   group, time, and the table `kept`.
 --   Numbers in JSON become their digits (1 is "1"); in CSV all is as it
 --   stands. With `file`, the source's name, and `line`, where the row begins
 -- @raise with file and line, when the file can't be read, a row has more or
@@ -281,4 +297,10 @@ function data.hash(row)
     label_bytes(row) }, "\0"))
 end
 
-return data
+-- The audit stands on the modules that read: it is loaded when it is used.
+return setmetatable(data, { __index = function(self, name)
+  if name ~= "audit" then return nil end
+  local audit = require "lunula.audit"
+  rawset(self, name, audit)
+  return audit
+end })

@@ -252,6 +252,7 @@ local function finish(run)
   result.train_seconds = run.seconds
   result.tokens_per_second = run.tokens / run.seconds
   result.best_epoch, result.best_step = run.best.epoch, run.best.step
+  result.metric = run.best.step and run.best.metric or nil
   result.seed, result.threads = run.options.seed, core.threads()
   result.precision = run.options.precision or run.model.encoder.precision
   result.truncated = run.plan.tokens.truncated
@@ -352,10 +353,10 @@ end
 --   of `{epoch, train_loss, validation}`, where `validation` has `n`,
 --   `accuracy`, `macro_f1`, `weighted_f1`, `mcc` and `loss`, or the scores of
 --   another type of problem (its `metric`s above); `validations`, of
---   `{step, epoch, scores}`; `best_epoch` and `best_step` (nil without
---   validation); `train_seconds` (steps alone), `tokens_per_second`, `seed`,
---   `threads`, `precision`; `truncated`, the tokens that max_length cut from
---   the rows
+--   `{step, epoch, scores}`; `best_epoch` and `best_step`, and `metric`, the
+--   score that says so (nil without validation); `train_seconds` (steps
+--   alone), `tokens_per_second`, `seed`, `threads`, `precision`; `truncated`,
+--   the tokens that max_length cut from the rows
 -- @raise on rows of one label, or of a label that is not the model's; on a
 --   validation label that no row has; when the loss is not finite;
 --   "interrupted" after Ctrl-C, where the program catches it
