@@ -384,6 +384,69 @@ describe("data.read of other labels", function()
   end)
 end)
 
+describe("data.read with columns to keep", function()
+  after_each(remove_files)
+
+  it("keeps them beside those that play a role, by name", function()
+    local rows = { { text = "a", label = "x",
+      kept = { city = "Oslo", label = "x" } }, { text = "b", label = "y",
+      kept = { city = "", label = "y" } } }
+    local how = { keep = { "city", "label" } }
+    assert.are.same(rows, read("city,text,label\nOslo,a,x\n,b,y\n", ".csv",
+      how))
+    assert.are.same(rows, read("city\ttext\tlabel\nOslo\ta\tx\n\tb\ty\n",
+      ".tsv", how))
+    assert.are.same(rows, read('{"text": "a", "label": "x", "city": "Oslo"}\n'
+      .. '{"text": "b", "label": "y", "city": null}\n', ".jsonl", how))
+  end)
+
+  it("has a number or a boolean of JSON as it is written", function()
+    local rows = read('{"text": "a", "n": 3, "old": false}\n', ".jsonl",
+      { label = false, keep = { "n", "old" } })
+    assert.are.same({ n = "3", old = "false" }, rows[1].kept)
+  end)
+
+  it("takes a column by its number where there is no header", function()
+    local rows = read("a,x,Oslo\n", ".csv", { header = false, text = 1,
+      label = 2, keep = { 3 } })
+    assert.are.same({ ["3"] = "Oslo" }, rows[1].kept)
+  end)
+
+  it("has no such table unless asked", function()
+    assert.is_nil(read("text,label\na,x\n", ".csv")[1].kept)
+  end)
+
+  it("names a column that is not there", function()
+    local how = { keep = { "town" } }
+    fails("reviews.csv:1: no column 'town'; there are: text, label",
+      "text,label\na,x\n", ".csv", how)
+    fails("reviews.tsv:1: no column 'town'; there are: text, label",
+      "text\tlabel\na\tx\n", ".tsv", how)
+    fails("reviews.jsonl:2: no 'town' in this object",
+      '{"text": "a", "label": "x", "town": "Oslo"}\n'
+      .. '{"text": "a", "label": "x"}\n', ".jsonl", how)
+    fails("reviews.txt:1: a plain line is a text and has no town", "a\n",
+      ".txt", how)
+  end)
+
+  it("keeps no lists", function()
+    fails("reviews.jsonl:1: 'town': expected a string, a number or a boolean, "
+      .. "got an object or array", '{"text": "a", "town": []}\n', ".jsonl",
+      { label = false, keep = { "town" } })
+  end)
+
+  it("refuses what names no columns", function()
+    for message, keep in pairs {
+      ["data: keep: expected a table, got 'town'"] = "town",
+      ["data: keep: 1: expected a string, got true"] = { true },
+      ["data: keep: 'town' comes twice"] = { "town", "town" },
+      ["data: keep: expected an array of names of columns"] = { town = 1 },
+    } do
+      fails(message, "text,label\na,x\n", ".csv", { keep = keep })
+    end
+  end)
+end)
+
 describe("data.read of lines", function()
   after_each(remove_files)
 
@@ -434,7 +497,8 @@ describe("data.read", function()
       "data: expected a path or an open file, got nil")
     assert.has_error(function() data.read("x.csv", { labels = "y" }) end,
       "data: unknown option 'labels'; known: empty, format, group, header, "
-      .. "label, label_separator, label_type, name, text, text_pair, time")
+      .. "keep, label, label_separator, label_type, name, strict, text, "
+      .. "text_pair, time")
   end)
 end)
 

@@ -49,14 +49,6 @@ describe("movie reviews", function()
 end)
 
 describe("the cache", function()
-  it("knows the SHA-256 of a file", function()
-    local path = os.tmpname()
-    cache.write(path, "abc")
-    assert.are.equal("ba7816bf8f01cfea414140de5dae2223"
-      .. "b00361a396177a9cb410ff61f20015ad", cache.sha256(path))
-    os.remove(path)
-  end)
-
   it("says so when the disk is full", function()
     local ok, why = pcall(cache.write, "/dev/full", "x")
     assert.is_false(ok)

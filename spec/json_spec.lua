@@ -95,6 +95,11 @@ describe("json.encode", function()
 end)
 
 describe("json.pretty", function()
+  it("has null where a number is none, and keeps an empty array", function()
+    assert.are.equal('{"list":[],"loss":null,"n":1}', json.encode(
+      json.finite { loss = 0 / 0, n = 1, list = json.array() }))
+  end)
+
   it("is indented as Hugging Face's files", function()
     assert.are.equal('{\n  "a": [\n    1,\n    2\n  ],\n  "b": {},\n'
       .. '  "c": []\n}\n',

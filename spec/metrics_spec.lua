@@ -1,5 +1,6 @@
 local cjson = require "cjson"
 local metrics = require "lunula.metrics"
+local ranking = require "lunula.metrics.ranking"
 local tensor = require "lunula.tensor"
 
 local function near(expected, got, what)
@@ -315,6 +316,20 @@ describe("Probabilities are judged as NumPy judges them:", function()
       end
       near(expected.aurc, metrics.aurc(confidence, correct), "area")
     end)
+
+    it(case.name .. ": log loss", function()
+      near(expected.log_loss,
+        metrics.log_loss(case.probabilities, case.classes), "log loss")
+    end)
+
+    it(case.name .. ": how labels rank rows", function()
+      local found = ranking.macro(case.probabilities, function(i, label)
+        return case.classes[i] == label - 1
+      end)
+      near(expected.roc_auc, found.roc_auc, "area under the ROC curve")
+      near(expected.average_precision, found.average_precision,
+        "average precision")
+    end)
   end
 end)
 
@@ -359,6 +374,34 @@ describe("metrics of probabilities", function()
       metrics.selective({ 0.5 }, { true }, { thresholds = { 0.6 } }))
   end)
 
+  it("rank by scores, of which equal ones are one step", function()
+    local right = { true, false, true, false }
+    assert.are.equal(0.75, metrics.roc_auc({ 0.9, 0.6, 0.5, 0.1 }, right))
+    assert.are.equal(0.875, metrics.roc_auc({ 0.9, 0.6, 0.6, 0.1 }, right))
+    assert.are.equal(0.5, metrics.roc_auc({ 1, 1, 1, 1 }, right))
+    near(5 / 6, metrics.average_precision({ 9, 6, 5, 1 }, right), "of ranks")
+    assert.are.equal(0.5, metrics.average_precision({ 1, 1, 1, 1 }, right))
+  end)
+
+  it("leave out of a mean over labels those that have no rank", function()
+    local rows = { { 0.7, 0.2, 0.1 }, { 0.1, 0.6, 0.3 }, { 0.4, 0.5, 0.1 } }
+    local classes, two = { 1, 2, 1 }, {}
+    local function is_right(i, label) return classes[i] == label end
+    for i, row in ipairs(rows) do two[i] = { row[1], row[2] } end
+    assert.are.same(ranking.macro(two, is_right),
+      ranking.macro(rows, is_right))
+    assert.is_nil(metrics.roc_auc({ 0.5, 0.4 }, { true, true }))
+    assert.are.equal(1, metrics.average_precision({ 0.5, 0.4 },
+      { true, true }))
+    assert.is_nil(metrics.average_precision({ 0.5 }, { false }))
+  end)
+
+  it("bound what a certain answer that is wrong adds to the log loss",
+    function()
+      near(52 * math.log(2), metrics.log_loss({ { 0, 1 } }, { 0 }), "wrong")
+      near(2 ^ -52, metrics.log_loss({ { 0, 1 } }, { 1 }), "right")
+    end)
+
   local function fails(message, f, ...)
     local arguments = { ... }
     assert.has_error(function()
@@ -380,6 +423,10 @@ describe("metrics of probabilities", function()
   end)
 
   it("refuse rows of which not all is known", function()
+    fails("metrics.roc_auc: 1 scores, but 2 rows that are right or not",
+      metrics.roc_auc, { 1 }, { true, false })
+    fails("metrics.average_precision: right: row 1: expected true or false, "
+      .. "got 1", metrics.average_precision, { 1 }, { 1 })
     fails("metrics.calibration: 1 rows of confidence, but 0 that are right or "
       .. "not", metrics.calibration, { 1 }, {})
     fails("metrics.aurc: correct: row 1: expected true or false, got 1",

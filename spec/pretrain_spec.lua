@@ -1,6 +1,7 @@
 local checkpoint = require "lunula.checkpoint"
 local classifier = require "lunula.classifier"
 local core = require "lunula.core"
+local killed = require "spec.support.killed"
 local masked_lm = require "lunula.pretrain.model"
 local masks = require "lunula.pretrain.masks"
 local optim = require "lunula.optim"
@@ -270,6 +271,75 @@ describe("Pre-training", function()
     assert.are.same(weights(saved), weights(model))
   end)
 
+  it("learns from batches of a step as from one of all their texts",
+    function()
+      local function losses(given)
+        local list, _, result = {}, fit(given)
+        for i, step in ipairs(result.steps) do list[i] = step.loss end
+        return list
+      end
+      local of_one = losses { batch_size = 16, dropout = 0 }
+      local of_four = losses { batch_size = 4, dropout = 0,
+        gradient_accumulation_steps = 4 }
+      assert.are.equal(8, #of_four)
+      for i, loss in ipairs(of_one) do
+        assert.is_true(math.abs(loss - of_four[i]) < 1e-4)
+      end
+    end)
+
+  describe("that was stopped", function()
+    -- the weights of one that was stopped at a step, then went on
+    local function stopped_at(last, given)
+      local o = { output = ("%s/stopped%d"):format(dir, last) }
+      for name, value in pairs(given) do o[name] = value end
+      o.on_step = function(info)
+        if info.step == last then error("stop", 0) end
+      end
+      assert.has_error(function() fit(o) end, "stop")
+      o.resume, o.on_step = true, nil
+      local model, result = fit(o)
+      tiny.remove(o.output)
+      return weights(model), result
+    end
+
+    local function assert_same_as_whole(given, steps)
+      given.output = dir .. "/whole"
+      local model, whole = fit(given)
+      given.output = nil
+      for _, step in ipairs(steps) do
+        local resumed, result = stopped_at(step, given)
+        assert.are.same(weights(model), resumed)
+        assert.are.same(whole.history, result.history)
+        assert.are.equal(whole.best_step, result.best_step)
+      end
+    end
+
+    it("ends with the bits of one that was not", function()
+      assert_same_as_whole({ checkpoint_every = 3, dropout = 0.2,
+        validation = others }, { 2, 5, 9, 16 })
+    end)
+
+    it("does so with averages, mixout and layers that thaw", function()
+      assert_same_as_whole({ checkpoint_every = 2, averaging = "ema",
+        averaging_every = 3, mixout = 0.3, layer_decay = 0.9,
+        gradient_accumulation_steps = 2, gradual_unfreezing = 1 }, { 3, 7 })
+    end)
+
+    it("is not gone on with by one of other texts", function()
+      local o = { output = dir .. "/other" }
+      fit(o)
+      o.resume = true
+      local ok, why = pcall(pretrain, encoder_dir, others, o)
+      assert.is_false(ok)
+      assert.matches("^pretrain: resume: .* was left by a run of other "
+        .. "options or data %(.*the rows", why)
+    end)
+
+    it("by SIGKILL ends as if it had not been", function()
+      assert.are.equal("3 kills", killed.often(3, "pretrain"))
+    end)
+  end)
+
   it("reads the whole of a long text", function()
     local model = fresh()
     local text = ("a film , "):rep(30)
@@ -299,6 +369,10 @@ describe("Pre-training", function()
       .. "got 0", { masking = 0 })
     refused("pretrain: patience: there are no validation texts",
       { patience = 1 })
+    refused("pretrain: resume: there is no output, the folder to save to",
+      { resume = true })
+    refused("pretrain: mixout: expected a number of at least 0 and below 1, "
+      .. "got 1", { mixout = 1 })
     refused("pretrain: 1: expected a string or a row with a text, got a "
       .. "number", {}, { 7 })
     refused("pretrain: validation: expected a file or an array of texts",
@@ -339,7 +413,7 @@ describe("Pre-training", function()
         "100000", "--batch-size", "8" })
       assert.are.equal(130, code)
       assert.matches("interrupted; the last checkpoint stays in " .. output
-        .. "\n", errors, 1, true)
+        .. ", --resume goes on from it\n", errors, 1, true)
       classifier(output, { labels = { "no", "yes" } })
     end)
 

@@ -1,3 +1,4 @@
+local core = require "lunula.core"
 local split = require "lunula.split"
 local quota = require "lunula.split.quota"
 
@@ -161,8 +162,9 @@ describe("split", function()
   it("spreads rows of several labels, or of numbers, as they come", function()
     local several, numbers = {}, {}
     for i = 1, 20 do
-      several[i] = { text = "t", labels = i % 2 == 0 and { "b", "a" } or {} }
-      numbers[i] = { text = "t", label = i / 2 }
+      several[i] = { text = "t" .. i,
+        labels = i % 2 == 0 and { "b", "a" } or {} }
+      numbers[i] = { text = "t" .. i, label = i / 2 }
     end
     local parts = split(several)
     assert.are.same({ "a", "b" }, parts.labels)
@@ -172,6 +174,156 @@ describe("split", function()
     assert.are.same({}, parts.labels)
     assert.are.equal(16, #parts.train)
   end)
+end)
+
+describe("split of equal texts", function()
+  -- rows with few texts, of which many have others' words
+  local function few_texts(rng, n, texts_n)
+    local rows = {}
+    for i = 1, n do
+      local number = rng:below(texts_n)
+      local text = "text number " .. number
+      local written = ({ text, text:upper(), text .. "!" })[rng:below(3) + 1]
+      rows[i] = { text = written, label = "l" .. number % 3,
+        by = "g" .. rng:below(texts_n) }
+    end
+    return rows
+  end
+
+  local function parts_of_texts(...)
+    local part_of = {}
+    for number, part in ipairs { ... } do
+      for _, row in ipairs(part) do
+        local key = row.text:lower():gsub("!", "")
+        assert.is_true((part_of[key] or number) == number,
+          key .. " straddles")
+        part_of[key] = number
+      end
+    end
+  end
+
+  it("keeps them in one part, whatever their case and punctuation", function()
+    local rng = core.rng(2)
+    for seed = 1, 15 do
+      local rows = few_texts(rng, 300, 150)
+      local parts = split(rows, { seed = seed })
+      assert_each_once(rows, parts.train, parts.validation, parts.test)
+      parts_of_texts(parts.train, parts.validation, parts.test)
+      assert.is_true(math.abs(#parts.test - 30) <= 6, #parts.test)
+      assert.is_true(math.abs(#parts.train - 240) <= 8, #parts.train)
+    end
+  end)
+
+  it("keeps each label's share about as well, and all of them in train",
+    function()
+      local rng = core.rng(3)
+      for seed = 1, 15 do
+        local rows = few_texts(rng, 600, 500)
+        rows[601] = { text = rows[1].text, label = "rare" }
+        local parts = split(rows, { seed = seed })
+        local all, test = count_labels(rows), count_labels(parts.test)
+        assert.are.equal(1, count_labels(parts.train).rare)
+        for _, label in ipairs { "l0", "l1", "l2" } do
+          assert.is_true(math.abs(test[label] - all[label] / 10) <= 6)
+        end
+      end
+    end)
+
+  it("puts what is larger than a part where there is room", function()
+    local rows = rows_of({ a = 100 })
+    for i = 1, 30 do rows[i].text = "ok" end
+    for seed = 1, 10 do
+      local parts = split(rows, { seed = seed })
+      assert.are.same({ 80, 10, 10 },
+        { #parts.train, #parts.validation, #parts.test })
+    end
+  end)
+
+  it("is the same as without a look at them where there are none", function()
+    local rows = rows_of({ a = 33, b = 14, c = 7 },
+      function(i) return { by = i % 9 } end)
+    for _, how in ipairs { { seed = 4 }, { seed = 5, group = "by" },
+      { seed = 6, stratify = false } } do
+      local without = { duplicates = "ignore" }
+      for name, value in pairs(how) do without[name] = value end
+      assert.are.same(split(rows, without), split(rows, how))
+    end
+    assert.are.same(split.folds(rows, { duplicates = "ignore" }),
+      split.folds(rows))
+  end)
+
+  it("holds groups together that share a text", function()
+    local rng = core.rng(5)
+    for seed = 1, 10 do
+      local rows = few_texts(rng, 200, 190)
+      local parts = split(rows, { seed = seed, group = "by", train = 0.6,
+        test = 0.4 })
+      assert_each_once(rows, parts.train, parts.test)
+      parts_of_texts(parts.train, parts.test)
+      assert_disjoint(fields_in(parts.train, "by"),
+        fields_in(parts.test, "by"))
+    end
+  end)
+
+  it("may keep nearly equal texts together, too", function()
+    local rows, rng = rows_of({ a = 60 }), core.rng(8)
+    for i = 1, 60, 2 do
+      local words = {}
+      for j = 1, 14 do words[j] = "w" .. string.char(97 + rng:below(26),
+        97 + rng:below(26), 97 + rng:below(26)) end
+      rows[i].text = i .. " " .. table.concat(words, " ")
+      words[5] = "another"
+      rows[i + 1].text = i .. " " .. table.concat(words, " ")
+    end
+    local function partings(how)
+      local parts, part_of, n = split(rows, how), {}, 0
+      for _, name in ipairs { "train", "validation", "test" } do
+        for _, row in ipairs(parts[name]) do
+          local key = row.text:match "^%d+"
+          if (part_of[key] or name) ~= name then n = n + 1 end
+          part_of[key] = name
+        end
+      end
+      return n
+    end
+    assert.is_true(partings { seed = 1 } > 0)
+    assert.are.equal(0, partings { seed = 1, duplicates = "near" })
+  end)
+
+  it("makes no difference to texts of pairs with other second texts",
+    function()
+      local rows = rows_of({ a = 20 },
+        function(i) return { text_pair = "second " .. i } end)
+      for _, row in ipairs(rows) do row.text = "one" end
+      assert.are.equal(16, #split(rows).train)
+    end)
+
+  it("holds for folds", function()
+    local rows = few_texts(core.rng(7), 200, 100)
+    for _, fold in ipairs(split.folds(rows, { k = 4 })) do
+      assert_each_once(rows, fold.train, fold.test)
+      parts_of_texts(fold.train, fold.test)
+    end
+  end)
+
+  it("says so where they leave a part empty", function()
+    local rows = rows_of({ a = 20 })
+    for _, row in ipairs(rows) do row.text = "the same" end
+    fails("split: 20 rows, equal texts together, leave 'validation' empty",
+      split, rows)
+    assert.are.equal(16, #split(rows, { duplicates = "ignore" }).train)
+  end)
+
+  it("is refused of rows in order, and of a kind that there is not",
+    function()
+      local rows = rows_of({ a = 20 }, function(i) return { time = i } end)
+      fails("split: duplicates of rows in order can't be kept together: give "
+        .. "duplicates = 'ignore'", split, rows,
+        { order = "time", duplicates = "together" })
+      assert.are.equal(16, #split(rows, { order = "time" }).train)
+      fails("split: duplicates: expected one of ignore, near, together, got "
+        .. "'apart'", split, rows, { duplicates = "apart" })
+    end)
 end)
 
 describe("split by group", function()
@@ -333,8 +485,8 @@ describe("split refuses", function()
   end)
 
   it("options it does not know, and seeds that are no integers", function()
-    fails("split: unknown option 'stratified'; known: group, order, seed, "
-      .. "stratify, test, train, validation", split, rows,
+    fails("split: unknown option 'stratified'; known: duplicates, group, "
+      .. "order, seed, stratify, test, train, validation", split, rows,
       { stratified = true })
     fails("split: seed: expected an integer, got 'x'", split, rows,
       { seed = "x" })
@@ -405,7 +557,8 @@ describe("split.folds", function()
 
   it("refuses no rows, and options it does not know", function()
     fails("folds: no rows", split.folds, {})
-    fails("folds: unknown option 'folds'; known: group, k, seed, stratify",
+    fails("folds: unknown option 'folds'; known: duplicates, group, k, "
+      .. "seed, stratify",
       split.folds, rows_of({ a = 9 }), { folds = 3 })
   end)
 end)

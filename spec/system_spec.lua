@@ -44,6 +44,8 @@ describe("system", function()
   it("tells a terminal from a pipe", function()
     assert.are.equal("false\n0\n", run "print(system.isatty(1))")
     assert.has_error(function() system.isatty(3) end)
+    assert.are.equal("nil\n0\n", run "print(system.columns(1))")
+    assert.has_error(function() system.columns(3) end)
   end)
 
   it("leaves Ctrl-C alone until asked", function()

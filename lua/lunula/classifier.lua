@@ -545,7 +545,9 @@ function Classifier:__tostring()
     self.max_length)
 end
 
---- The names of the options that a classifier takes, each with its default.
-return setmetatable({ from = Classifier.from, options = KNOWN }, {
+--- The names of the options that a classifier takes, each with its default;
+-- and how many tokens it reads of a text where nobody says.
+return setmetatable({ from = Classifier.from, options = KNOWN,
+  max_length = MAX_LENGTH }, {
   __call = function(_, ...) return classifier(...) end,
 })

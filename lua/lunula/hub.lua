@@ -154,6 +154,32 @@ function hub.fetch(name, opts)
   return result(record, asset, name, false)
 end
 
+-- "org/model" of a folder in the cache, or of one that was fetched into another
+local function repository_of(folder, record)
+  local has_root, root = pcall(cache.root)
+  root = root .. "/model/"
+  if has_root and folder:sub(1, #root) == root then
+    return folder:sub(#root + 1):match "^([^/]+/[^/]+)/*$"
+  end
+  return tostring(record.source):match "^https://huggingface%.co/([^/]+/[^/]+)$"
+end
+
+--- Where a model comes from, as far as it is known.
+-- @string name_or_path a folder, or a name as in `hub.fetch`
+-- @treturn ?string its name on the Hugging Face hub
+-- @treturn ?string its licence
+-- @treturn bool whether it is a folder
+-- @usage local repository, licence = hub.origin "all-MiniLM-L6-v2"
+function hub.origin(name_or_path)
+  if cache.is_folder(name_or_path) then
+    local record = cache.record(name_or_path) or {}
+    return repository_of(name_or_path, record), record.license, true
+  end
+  local asset, key = find_asset(name_or_path)
+  local found = cache.find(key) or {}
+  return asset.repository, asset.license or found.license, false
+end
+
 local function fetch_model_named(name, opts)
   if find_asset(name).kind ~= "model" then
     error(("'%s' is data, not a model"):format(name), 0)

@@ -10,11 +10,11 @@
 --    print(lunula.evaluate(model, parts.test))
 --
 -- Its fields are modules, each loaded when it is first used: `active`,
--- `baseline`, `batches`, `calibrate`, `checkpoint`, `classifier`, `core`,
--- `data`, `distil`, `embedder`, `encoder`, `evaluate`, `explain`, `few_shot`,
--- `hub`, `lora`, `metrics`, `multitask`, `nn`, `optim`, `pretrain`, `problem`,
--- `progress`, `quantize`, `recipes`, `report`, `schedule`, `search`,
--- `self_train`, `split`, `sweep`,
+-- `baseline`, `batches`, `calibrate`, `card`, `checkpoint`, `classifier`,
+-- `compare`, `core`, `curve`, `data`, `distil`, `embedder`, `encoder`,
+-- `evaluate`, `explain`, `few_shot`, `hub`, `lora`, `metrics`, `multitask`,
+-- `nn`, `optim`, `pretrain`, `problem`, `progress`, `quantize`, `recipes`,
+-- `refine`, `report`, `schedule`, `search`, `self_train`, `split`, `sweep`,
 -- `tensor`, `thresholds`, `tokenizer`, `train`, `windows`.
 -- @module lunula
 
@@ -24,12 +24,12 @@ local lunula = {}
 lunula.version = "0.1.0"
 
 local FIELDS = {
-  "active", "baseline", "batches", "calibrate", "checkpoint", "classifier",
-  "core", "data", "distil", "embedder", "encoder", "evaluate", "explain",
-  "few_shot", "hub", "lora", "metrics", "multitask", "nn", "optim", "pretrain",
-  "problem", "progress", "quantize", "recipes", "report", "schedule",
-  "search", "self_train", "split", "sweep", "tensor", "thresholds",
-  "tokenizer", "train", "windows",
+  "active", "baseline", "batches", "calibrate", "card", "checkpoint",
+  "classifier", "compare", "core", "curve", "data", "distil", "embedder",
+  "encoder", "evaluate", "explain", "few_shot", "hub", "lora", "metrics",
+  "multitask", "nn", "optim", "pretrain", "problem", "progress", "quantize",
+  "recipes", "refine", "report", "schedule", "search", "self_train", "split",
+  "sweep", "tensor", "thresholds", "tokenizer", "train", "windows",
 }
 
 local MODULE = {}

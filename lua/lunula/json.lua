@@ -38,11 +38,12 @@ local function sequence_end(bytes, at)
 end
 
 -- a run of bytes above 127, each byte out of place replaced
-local function repair(bytes)
+local function repair(bytes, instead)
   local parts, at = {}, 1
   while at <= #bytes do
     local last = sequence_end(bytes, at)
-    parts[#parts + 1] = last and bytes:sub(at, last) or REPLACEMENT
+    parts[#parts + 1] = last and bytes:sub(at, last)
+      or instead and instead[bytes:sub(at, at)] or REPLACEMENT
     at = (last or at) + 1
   end
   return table.concat(parts)
@@ -50,10 +51,13 @@ end
 
 --- The text as valid UTF-8: each byte that is out of place becomes U+FFFD.
 -- @string text
+-- @tparam[opt] table instead what a byte becomes in its place, by byte
 -- @treturn string the text itself when it is valid
 -- @usage if json.utf8(name) ~= name then error("not UTF-8") end
-function json.utf8(text)
-  return (text:gsub("[\128-\255]+", repair))
+function json.utf8(text, instead)
+  return (text:gsub("[\128-\255]+", function(bytes)
+    return repair(bytes, instead)
+  end))
 end
 
 -- }========
@@ -76,8 +80,12 @@ end
 
 local decode = decoder(DEPTH)
 
--- the quote that ends the string which begins at `at`
-local function string_end(text, at)
+--- Where a string of a JSON text ends.
+-- @string text
+-- @int at of its opening quote
+-- @treturn int of its closing one; the text's end where it has none
+-- @usage json.string_end('["a\\"b"]', 2)  --> 7
+function json.string_end(text, at)
   repeat
     at = text:find('["\\]', at + 1)
     local escaped = at and text:sub(at, at) == "\\"
@@ -97,7 +105,7 @@ local function put_stand_ins(text)
   local parts, at = {}, 1
   repeat
     local quote = text:find('"', at, true)
-    local last = quote and string_end(text, quote)
+    local last = quote and json.string_end(text, quote)
     parts[#parts + 1] = text:sub(at, (quote or 0) - 1)
       :gsub("[-%d][-+.%deE]*", stand_in):gsub("%[%s*%]", '["\\u0000[]"]')
     parts[#parts + 1] = quote and text:sub(quote, last)
@@ -280,7 +288,7 @@ end
 function json.finite(value)
   if type(value) == "number" and value - value ~= 0 then return json.null end
   if type(value) ~= "table" then return value end
-  local copy = {}
+  local copy = getmetatable(value) == ARRAY and json.array() or {}
   for key, item in pairs(value) do copy[key] = json.finite(item) end
   return copy
 end

@@ -274,10 +274,10 @@ local function descend(run, drawn)
   local model, made = run.model, run.plan
   run.task = drawn.task
   run.model, run.plan = model.models[drawn.task], made.tasks[drawn.task]
-  local ok, loss, tokens, rows = pcall(descent.step, run, drawn.group)
+  local ok, loss, tokens, rows, weight = pcall(descent.step, run, drawn.group)
   run.model, run.plan = model, made
   if not ok then error(loss, 0) end
-  return loss, tokens, rows
+  return loss, tokens, rows, weight
 end
 
 -- The scores that all tasks have.
@@ -365,11 +365,7 @@ local function check_options(self, data, given)
   local o = options.check(given, known_options(), "multitask: train")
   check.number(o.temperature, "multitask: temperature", { above = 0 })
   o.validation = check_data(self, data)
-  for name in pairs(NOT_HERE) do  -- as where none is asked for
-    local default = train.options[name]
-    if o[name] == nil and default ~= options.none then o[name] = default end
-  end
-  plan.check(o)
+  plan.check(train.complete(o))
   if o.tune == "head" then
     fail('multitask: tune = "head": heads that learn alone have nothing to '
       .. "share; train each by itself")

@@ -23,6 +23,7 @@ local core = require "lunula.core"
 local engine = require "lunula.engine"
 local evaluate = require "lunula.evaluate"
 local options = require "lunula.options"
+local problem = require "lunula.problem"
 local tensor = require "lunula.tensor"
 
 local none = options.none
@@ -153,9 +154,11 @@ end
 
 local function check_drop(result, o)
   if result.drop <= o.max_drop + 1e-9 then return end
-  fail("quantize: %s falls by %.2f points, from %.2f %% to %.2f %%; at "
-    .. "most %g are allowed, and nothing was written", result.score,
-    result.drop, 100 * result.before, 100 * result.after, o.max_drop)
+  local name = result.score
+  fail("quantize: %s falls by %.2f points, from %s to %s; at most %g are "
+    .. "allowed, and nothing was written", name, result.drop,
+    problem.shown(name, result.before), problem.shown(name, result.after),
+    o.max_drop)
 end
 
 -- }========
@@ -186,7 +189,8 @@ end
 -- @tparam[opt] {table,...} given.check labelled rows, as from `data.read`: the
 --   accuracy is measured on them before and after (of a multi-label model
 --   `macro_f1`, of a regression `r2`)
--- @number[opt=0.5] given.max_drop points of it that may be lost on them
+-- @number[opt=0.5] given.max_drop points of it, hundredths, that may be lost on
+--   them
 -- @int[opt=32] given.batch_size most rows of a batch
 -- @func[opt] given.on_check called with what was measured, before it is judged
 -- @treturn ?table what was measured: `n`, `score` ("accuracy" or which),

@@ -15,12 +15,20 @@ local function write_rows(path, rows)
   core.io.write(path, lines)
 end
 
-local function words(dir, output)
-  return { "train", "--model", dir .. "/encoder", "--train",
-    dir .. "/train.jsonl", "--validation", dir .. "/validation.jsonl",
-    "--output", output, "--epochs=3", "--batch-size=4", "--seed=5",
-    "--learning-rate=0.003", "--checkpoint-every=3", "--validate-every=4",
-    "--metric=loss", "--dropout=0.2", "--threads=2", "--resume" }
+-- what is said of the texts to learn from
+local TEXTS = {
+  train = { "--metric=loss", "--train" }, pretrain = { "--texts" },
+}
+
+local function words(name, dir, output)
+  local all = { name, "--model", dir .. "/encoder", "--validation",
+    dir .. "/validation.jsonl", "--output", output, "--epochs=3",
+    "--batch-size=4", "--seed=5", "--learning-rate=0.003",
+    "--checkpoint-every=3", "--validate-every=4", "--dropout=0.2",
+    "--threads=2", "--resume" }
+  for _, word in ipairs(TEXTS[name]) do all[#all + 1] = word end
+  all[#all + 1] = dir .. "/train.jsonl"
+  return all
 end
 
 local function prepare()
@@ -54,9 +62,9 @@ local function bits(folder)
 end
 
 -- Runs the command; true when it came to its end before it was killed.
-local function run_for(dir, folder, seconds)
+local function run_for(name, dir, folder, seconds)
   local all = { "timeout", "-s", "KILL", ("%.3f"):format(seconds) }
-  for _, word in ipairs(run.command(words(dir, folder))) do
+  for _, word in ipairs(run.command(words(name, dir, folder))) do
     all[#all + 1] = word
   end
   local _, code = shell.run(all)
@@ -66,17 +74,18 @@ end
 --- Kills a training that often, at random moments, and lets it go on; one that
 -- came to its end is begun again in another folder.
 -- @int times
+-- @string name of the command, train or pretrain
 -- @treturn string "8 kills" when each ended with the bits of one that was let
 --   alone; else what was wrong
-function killed.often(times)
+function killed.often(times, name)
   local dir, rng, kills, ends = prepare(), core.rng(times), 0, 0
   local begun = core.system.monotonic()
-  assert(run_for(dir, dir .. "/whole", 600), "it fails by itself")
+  assert(run_for(name, dir, dir .. "/whole", 600), "it fails by itself")
   local seconds = core.system.monotonic() - begun
   local whole, folder = bits(dir .. "/whole"), dir .. "/0"
   while kills < times or ends == 0 do
     local limit = kills < times and seconds * rng:float() or 600
-    if run_for(dir, folder, limit) then
+    if run_for(name, dir, folder, limit) then
       if bits(folder) ~= whole then return folder .. " ended otherwise" end
       ends = ends + 1
       folder = dir .. "/" .. ends

@@ -22,6 +22,7 @@
 #endif
 
 #include "../io/atomic.h"
+#include "../io/digest.h"
 #include "../io/folder.h"
 #include "../io/posix.h"
 #include "../io/safetensors.h"
@@ -248,14 +249,33 @@ static bool write_pieces(lua_State *L, Atomic *a, int arg, Error *e) {
 }
 
 
+/* the same of what a function gives at each call, nil at the end. What it
+   raises is raised again when nothing of the file is left: to leave that to
+   the collector would leave it there when the program ends first */
+static bool write_given(lua_State *L, Atomic *a, int arg, Error *e) {
+  for (bool more = true; more; lua_pop(L, 1)) {
+    lua_pushvalue(L, arg);
+    if (lua_pcall(L, 0, 1, 0) != 0) {
+      atomic_abort(a);
+      return lua_error(L);
+    }
+    more = !lua_isnil(L, -1);
+    if (more && !write_piece(L, a, e)) return false;
+  }
+  return true;
+}
+
+
 /* write(path, pieces): a file of these strings and tensors, whole or not at
-   all */
+   all; they are an array, or what a function gives at each call until nil */
 static int l_write(lua_State *L) {
   const char *path = check_path(L, 1);
-  luaL_checktype(L, 2, LUA_TTABLE);
+  bool given = lua_isfunction(L, 2);
+  if (!given) luaL_checktype(L, 2, LUA_TTABLE);
   Error e;
   Atomic *a = push_atomic(L);
-  if (atomic_open(a, path, &e) && write_pieces(L, a, 2, &e) &&
+  if (atomic_open(a, path, &e) &&
+      (given ? write_given : write_pieces)(L, a, 2, &e) &&
       atomic_commit(a, &e))
     return 0;
   atomic_abort(a);
@@ -380,6 +400,17 @@ static int l_stat(lua_State *L) {
 }
 
 
+/* sha256(path): that of the file's bytes, 64 hexadecimal digits */
+static int l_sha256(lua_State *L) {
+  const char *path = check_path(L, 1);
+  char text[SHA256_TEXT];
+  Error e;
+  if (!digest_file(path, text, &e)) return raise(L, &e);
+  lua_pushstring(L, text);
+  return 1;
+}
+
+
 static int lock_release(lua_State *L) {
   int *fd = (int *)luaL_checkudata(L, 1, LOCK);
   if (*fd >= 0) close(*fd);
@@ -423,6 +454,7 @@ static const luaL_Reg functions[] = {
   {"line", l_line},
   {"list", l_list},
   {"stat", l_stat},
+  {"sha256", l_sha256},
   {"lock", l_lock},
   {NULL, NULL}
 };

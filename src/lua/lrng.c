@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "lunula.h"
+#include "ltensor.h"
 #include "../base/rng.h"
 
 #define RNG  "lunula.rng"
@@ -42,6 +43,37 @@ static int m_below(lua_State *L) {
 }
 
 
+static Tensor *check_cells(lua_State *L, int arg, int64_t k) {
+  Tensor *t = ltensor_checktype(L, arg, INT32);
+  luaL_argcheck(L, t->shape.ndim == 1 && tensor_is_contiguous(t), arg,
+                "expected a contiguous tensor of one dimension");
+  const int32_t *cell = tensor_i32(t);  /* [n] */
+  for (int64_t i = 0; i < tensor_count(t); i++)
+    luaL_argcheck(L, 0 <= cell[i] && cell[i] < k, arg, "no such cell");
+  return t;
+}
+
+
+/* rng:resample(cells, k): draws as many of the places of cells as there are,
+   as below(n) for each would, and returns of how many of these the cell is 0,
+   1 .. k - 1. cells int32 [n], the result [k] */
+static int m_resample(lua_State *L) {
+  Rng *r = check_rng(L);
+  lua_Integer k = luaL_checkinteger(L, 3);
+  luaL_argcheck(L, 0 < k && k <= INT32_MAX, 3, "must be positive");
+  const Tensor *cells = check_cells(L, 2, k);
+  Shape s = shape_of(1, (int64_t)k);
+  Tensor **counts = ltensor_slot(L);
+  *counts = tensor_zeros(INT32, &s);
+  ltensor_done(L, counts);
+  const int32_t *cell = tensor_i32(cells);  /* [n] */
+  int32_t *count = tensor_i32(*counts);     /* [k] */
+  uint64_t n = (uint64_t)tensor_count(cells);
+  for (uint64_t i = 0; i < n; i++) count[cell[rng_below(r, n)]]++;
+  return 1;
+}
+
+
 static int mm_tostring(lua_State *L) {
   Rng *r = check_rng(L);
   char s[80];  /* the words and two 64-bit numbers: always fits */
@@ -55,6 +87,7 @@ static int mm_tostring(lua_State *L) {
 static const luaL_Reg meth[] = {
   {"float", m_float},
   {"below", m_below},
+  {"resample", m_resample},
   {NULL, NULL}
 };
 

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -114,11 +115,28 @@ static int l_monotonic(lua_State *L) {
 }
 
 
-/* isatty(fd): whether 0, 1 or 2 (input, output, errors) is a terminal */
-static int l_isatty(lua_State *L) {
+/* 0, 1 or 2: input, output, errors */
+static int check_stream(lua_State *L) {
   lua_Integer fd = luaL_checkinteger(L, 1);
   luaL_argcheck(L, 0 <= fd && fd <= 2, 1, "0, 1 or 2 expected");
-  lua_pushboolean(L, isatty((int)fd));
+  return (int)fd;
+}
+
+
+/* isatty(fd): whether 0, 1 or 2 is a terminal */
+static int l_isatty(lua_State *L) {
+  lua_pushboolean(L, isatty(check_stream(L)));
+  return 1;
+}
+
+
+/* columns(fd): of the terminal that 0, 1 or 2 is; nil where it is none, or
+   does not say */
+static int l_columns(lua_State *L) {
+  struct winsize size = { .ws_col = 0 };
+  int ok = ioctl(check_stream(L), TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  if (ok) lua_pushinteger(L, size.ws_col);
+  else lua_pushnil(L);
   return 1;
 }
 
@@ -166,6 +184,7 @@ static const luaL_Reg functions[] = {
   {"mappings", l_mappings},
   {"monotonic", l_monotonic},
   {"isatty", l_isatty},
+  {"columns", l_columns},
   {"input_ready", l_input_ready},
   {"read_input", l_read_input},
   {NULL, NULL}

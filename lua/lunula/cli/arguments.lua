@@ -5,10 +5,12 @@
 -- value=, default=, required=, hidden=, section= }`; a section is a heading of
 -- the help, above the option that has it). Options are long: `--name value` or
 -- `--name=value`. A boolean takes no value: `--name` turns it on, and one that
--- is on by default is turned off by `--no-name`. `--` ends the options.
+-- is on by default is turned off by `--no-name`. A list, `--name a,b`, may be
+-- given several times: `--name a --name b`. `--` ends the options.
 -- `variants`, where there are some, are the modules of commands that a second
--- word names. `complete`, where there is one, is a function that may add to the
--- values that were given, before those that are missing have their defaults.
+-- word names, or an option anywhere. `complete`, where there is one, is a
+-- function that may add to the values that were given, before those that are
+-- missing have their defaults.
 -- @module lunula.cli.arguments
 
 local json = require "lunula.json"
@@ -169,13 +171,25 @@ local function take_value(option, inline, words, i)
   return read_value(option, text), inline and i or i + 1
 end
 
+local function joined(a, b)
+  local all = {}
+  for _, items in ipairs { a, b } do
+    for _, item in ipairs(items) do all[#all + 1] = item end
+  end
+  return all
+end
+
 local function take_option(command, values, words, i)
   local typed, inline = words[i]:match("^([^=]+)=(.*)$")
   typed = typed or words[i]
   local option = find_option(command, typed)
   local key = key_of(option.name)
-  if values[key] ~= nil then wrong("%s is given twice", typed) end
+  local before = values[key]
+  if before ~= nil and option.type ~= "list" then
+    wrong("%s is given twice", typed)
+  end
   values[key], i = take_value(option, inline, words, i)
+  if before then values[key] = joined(before, values[key]) end
   return i
 end
 
@@ -266,6 +280,17 @@ function arguments.needs(values, option, other)
   if values[key_of(option)] ~= nil and values[key_of(other)] == nil then
     wrong("--%s: only with --%s", option, other)
   end
+end
+
+--- Lists of options as one.
+-- @tparam {{table,...},...} lists declarations
+-- @treturn {table,...}
+function arguments.joined(lists)
+  local all = {}
+  for _, options in ipairs(lists) do
+    for _, option in ipairs(options) do all[#all + 1] = option end
+  end
+  return all
 end
 
 -- A value as it is typed. Of a number all digits that tell it from others.

@@ -10,9 +10,9 @@ local cli = {}
 
 local DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
-local COMMANDS = { "fetch", "pretrain", "train", "distil", "evaluate",
-  "predict", "explain", "tokenize", "quantize", "sweep", "active", "report",
-  "bench" }
+local COMMANDS = { "fetch", "audit", "refine", "split", "pretrain", "train",
+  "distil", "evaluate", "compare", "report", "card", "predict", "explain",
+  "tokenize", "quantize", "sweep", "active", "bench" }
 
 local function is_command(name)
   for _, known in ipairs(COMMANDS) do
@@ -28,13 +28,23 @@ local function load_command(name)
 end
 
 -- A command of two words, as `bench train`, which its first word names among
--- its variants; and the words that are left for it.
+-- its variants, or of an option that makes another of it wherever it stands, as
+-- `audit --since LOG`; and the words that are left for it.
 local function variant(command, words)
-  local name = (command.variants or {})[words[2]]
-  if not name then return command, words end
-  local rest = { words[1] .. " " .. words[2] }
-  for i = 3, #words do rest[#rest + 1] = words[i] end
-  return require("lunula.cli." .. name), rest
+  for i = 2, #words do
+    local word, value = words[i]:match "^(%-%-[^=]+)=(.*)$"
+    word = word or words[i]
+    local may_be = i == 2 or word:sub(1, 2) == "--"
+    local name = may_be and (command.variants or {})[word]
+    if name then
+      local rest = { words[1] .. " " .. word }
+      for j = 2, #words do
+        rest[#rest + 1] = j == i and value or j ~= i and words[j] or nil
+      end
+      return require("lunula.cli." .. name), rest
+    end
+  end
+  return command, words
 end
 
 local function general_help()

@@ -1,6 +1,7 @@
 --- The classifier that a command was given, and how it is to run.
 -- @module lunula.cli.model
 
+local arguments = require "lunula.cli.arguments"
 local fetch = require "lunula.cli.fetch"
 
 local model = {}
@@ -19,11 +20,7 @@ model.options = {
 -- @treturn {table,...}
 -- @usage options = model.with_options(texts.options)
 function model.with_options(own)
-  local all = {}
-  for _, list in ipairs { own, model.options } do
-    for _, option in ipairs(list) do all[#all + 1] = option end
-  end
-  return all
+  return arguments.joined { own, model.options }
 end
 
 --- Loads the classifier.

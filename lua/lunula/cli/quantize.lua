@@ -4,6 +4,8 @@
 local arguments = require "lunula.cli.arguments"
 local fetch = require "lunula.cli.fetch"
 local output = require "lunula.cli.output"
+local problem = require "lunula.problem"
+local record = require "lunula.card.record"
 local rows = require "lunula.cli.rows"
 
 local quantize = {
@@ -24,8 +26,10 @@ local quantize = {
 }
 
 local function show(result)
-  output.line(("%s before %.2f %%, after %.2f %% (%d texts)"):format(
-    result.score, 100 * result.before, 100 * result.after, result.n))
+  local name = result.score
+  output.line(("%s before %s, after %s (%d texts)"):format(name,
+    problem.shown(name, result.before), problem.shown(name, result.after),
+    result.n))
   output.flush()
 end
 
@@ -37,11 +41,13 @@ function quantize.run(values)
       "max-drop" } do
     arguments.needs(values, option, "check")
   end
-  local model = lunula.classifier(fetch.model(values.model))
+  local folder = fetch.model(values.model)
+  local model = lunula.classifier(folder)
   local check = values.check and lunula.data.read(values.check,
     rows.columns(values, model.problem))
   lunula.quantize(model, values.output,
     { check = check, max_drop = values.max_drop, on_check = show })
+  record.copy(folder, values.output)
   output.line(values.output)
 end
 

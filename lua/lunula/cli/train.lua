@@ -1,21 +1,25 @@
 --- lunula train: fine-tunes a classifier, judges it, saves it.
 -- @module lunula.cli.train
 
-local core = require "lunula.core"
 local arguments = require "lunula.cli.arguments"
 local checkpoint = require "lunula.checkpoint"
+local core = require "lunula.core"
+local curve = require "lunula.curve"
+local facts = require "lunula.card.files"
 local fetch = require "lunula.cli.fetch"
 local guarded = require "lunula.cli.guarded"
 local json = require "lunula.cli.json"
 local output = require "lunula.cli.output"
 local progress = require "lunula.progress"
+local record = require "lunula.card.record"
 local rows = require "lunula.cli.rows"
 local settings = require "lunula.settings"
 local training = require "lunula.cli.training"
 
-local system = core.system
-
 local TAUGHT = 0.5  -- the distillation_weight of a run with a teacher
+
+-- columns of the learning curve: at least, at most, where there is no terminal
+local NARROWEST, WIDEST, WIDTH = 40, 100, 79
 
 local BEFORE = {
   { name = "model", value = "DIR|NAME", required = true,
@@ -36,34 +40,19 @@ local BEFORE = {
 }
 
 local AFTER = {
-  { section = "This run",
-    name = "threads", type = "integer", value = "N", min = 1, max = 64,
-    what = "processors to use; all when not given" },
-  { name = "checkpoint-every", type = "integer", value = "N", min = 1,
-    what = "steps after which --resume may go on, beside each epoch's end" },
-  { name = "resume", type = "boolean",
-    what = "go on from where the same command was stopped" },
   { name = "adapter", value = "DIR",
     what = "where what LoRA learnt is saved, too, as peft does; only with "
       .. "--tune lora" },
   { name = "calibrate", type = "boolean", what = "then fit a temperature on "
     .. "the validation texts, for honest probabilities" },
-  { name = "json", value = "FILE", what = "write the figures there" },
 }
-
-local function all_options()
-  local all = {}
-  for _, list in ipairs { BEFORE, training.options, AFTER } do
-    for _, option in ipairs(list) do all[#all + 1] = option end
-  end
-  return all
-end
 
 local train = {
   name = "train",
   summary = "fine-tune a classifier and save the best of its epochs",
   positional = {},
-  options = all_options(),
+  options = arguments.joined { BEFORE, training.options, training.of_run,
+    AFTER },
   complete = training.add_recipe,
 }
 
@@ -93,17 +82,12 @@ local function taught(lunula, list, teacher)
     end })
 end
 
-local function epoch_line(entry, values, kind)
-  local epochs = values.max_steps and "" or "/" .. values.epochs
-  local line = ("epoch %d%s  train loss %.4f"):format(entry.epoch, epochs,
-    entry.train_loss)
-  local validation = entry.validation
-  if not validation then return line end
-  line = ("%s  validation loss %.4f"):format(line, validation.loss)
-  for _, score in ipairs(kind.shown) do
-    line = ("%s  %s %.4f"):format(line, score[2], validation[score[1]])
+local function shown(kind, scores)
+  local words = {}
+  for i, score in ipairs(kind.shown) do
+    words[i] = ("  %s %.4f"):format(score[2], scores[score[1]])
   end
-  return line
+  return table.concat(words)
 end
 
 local function options_of(values, validation, kind, bar)
@@ -111,20 +95,16 @@ local function options_of(values, validation, kind, bar)
   options.validation, options.checkpoint = validation, values.output
   options.checkpoint_every, options.resume = values.checkpoint_every,
     values.resume
-  options.on_step = function(info) bar:step(info) end
-  options.on_epoch = function(entry)
-    bar:clear()
-    output.line(epoch_line(entry, values, kind))
-    output.flush()
-  end
-  return options
+  return training.show(options, values, bar, function(scores)
+    return shown(kind, scores)
+  end)
 end
 
 local function fit(lunula, model, sets, values)
   return guarded.run(values.output, function(bar)
     return lunula.train(model, sets.train,
       options_of(values, sets.validation, model.problem, bar))
-  end, ", --resume goes on from it")
+  end, training.HINT)
 end
 
 -- Fits a temperature and saves the model with it. A model that none is best
@@ -144,16 +124,32 @@ local function calibrate(lunula, model, sets, values)
   return done
 end
 
-local function summary(lunula, values, result, report, calibration)
-  return {
-    train_seconds = result.train_seconds,
-    tokens_per_second = result.tokens_per_second,
-    peak_rss_mib = system.peak_rss(), steps = result.steps,
-    history = result.history, best_epoch = result.best_epoch, test = report,
-    truncated = result.truncated, calibration = calibration,
-    seed = values.seed, threads = lunula.threads(),
-    precision = values.precision, version = lunula.version,
-  }
+-- What a card says of the training, known before it. The base may be the very
+-- folder that is saved to.
+local function origin_of(values, sets)
+  local origin = { command = "train", base = record.base(values.model),
+    options = training.given(values), files = {} }
+  for name, list in pairs(sets) do
+    origin.files[name] = facts.of_rows(values[name], list)
+  end
+  return origin
+end
+
+local function summary(lunula, origin, result, report, calibration)
+  local figures = training.figures(result, lunula.version)
+  for name, value in pairs(origin) do figures[name] = value end
+  figures.test, figures.truncated = report, result.truncated
+  figures.calibration = calibration
+  return figures
+end
+
+-- whether the locale's characters are UTF-8's, as POSIX finds it
+local function understands_utf8()
+  for _, name in ipairs { "LC_ALL", "LC_CTYPE", "LANG" } do
+    local value = os.getenv(name) or ""
+    if value ~= "" then return value:lower():find "utf%-?8" ~= nil end
+  end
+  return false
 end
 
 local function check_adapter(values)
@@ -178,23 +174,32 @@ local function check_kind(values, kind)
   end
 end
 
-local function tell(lunula, values, model, result, report, calibration)
-  if result.truncated > 0 then
+-- A picture for who looks on: it is no result.
+local function draw(result)
+  local columns = core.system.columns(2)
+  local width = columns and math.min(columns - 1, WIDEST) or WIDTH
+  io.stderr:write(curve.text(result, {
+    width = math.max(width, NARROWEST), utf8 = understands_utf8(),
+  }))
+end
+
+local function tell(values, model, result, figures)
+  if figures.truncated > 0 then
     io.stderr:write(("%d tokens were cut from %s by --max-length %d\n")
-      :format(result.truncated, values.train, model.max_length))
+      :format(figures.truncated, values.train, model.max_length))
   end
-  if report then output.line(tostring(report)) end
+  draw(result)
+  if figures.test then output.line(tostring(figures.test)) end
   output.flush()
-  if values.json then
-    json.write(values.json, summary(lunula, values, result, report,
-      calibration))
-  end
+  if values.json then json.write(values.json, figures) end
+  record.write(values.output, figures)
   io.stderr:write("saved ", values.output, "\n")
 end
 
 --- Runs the command.
 -- @tparam table values of its arguments
 function train.run(values)
+  local begun = core.system.monotonic()
   settle_teacher(values)
   training.check(values)
   check_adapter(values)
@@ -212,14 +217,18 @@ function train.run(values)
     sets.train = taught(lunula, sets.train, values.teacher)
   end
   values.problem_type = kind.name
-  local model = settings.model(fetch.model(values.model), sets.train,
-    training.given(values), values.labels)
+  local folder = fetch.model(values.model)
+  local origin = origin_of(values, sets)
+  local model = settings.model(folder, sets.train, training.given(values),
+    values.labels)
   checkpoint.make_folders(values.output)
   local result = fit(lunula, model, sets, values)
   local calibration = calibrate(lunula, model, sets, values)
   if values.adapter then model:save_adapter(values.adapter) end
-  tell(lunula, values, model, result,
-    sets.test and lunula.evaluate(model, sets.test), calibration)
+  local report = sets.test and lunula.evaluate(model, sets.test)
+  origin.wall_seconds = core.system.monotonic() - begun
+  tell(values, model, result,
+    summary(lunula, origin, result, report, calibration))
 end
 
 return train

@@ -4,7 +4,9 @@
 -- @module lunula.cli.training
 
 local arguments = require "lunula.cli.arguments"
+local core = require "lunula.core"
 local labels = require "lunula.labels"
+local output = require "lunula.cli.output"
 local problem = require "lunula.problem"
 local recipes = require "lunula.recipes"
 local techniques = require "lunula.train.techniques"
@@ -96,6 +98,21 @@ training.options = {
   { name = "tune-thresholds", type = "boolean", default = true,
     what = "several labels: each is said from 0.5 on" },
 }
+
+--- The options of what trains and saves on its way, beside what it learns.
+training.of_run = {
+  { section = "This run",
+    name = "threads", type = "integer", value = "N", min = 1, max = 64,
+    what = "processors to use; all when not given" },
+  { name = "checkpoint-every", type = "integer", value = "N", min = 1,
+    what = "steps after which --resume may go on, beside each epoch's end" },
+  { name = "resume", type = "boolean",
+    what = "go on from where the same command was stopped" },
+  { name = "json", value = "FILE", what = "write the figures there" },
+}
+
+--- What is said after Ctrl-C, behind the folder's name.
+training.HINT = ", --resume goes on from it"
 
 local VALUES = { number = "X", integer = "N", choice = "NAME",
   strings = "A,B" }
@@ -209,6 +226,25 @@ function training.words(options)
   return arguments.words(of_use, options)
 end
 
+--- Some of the options, for a command that offers no others.
+-- @tparam {string,...} names as Lua has them
+-- @tparam table changes by name, what an option says otherwise
+-- @treturn {table,...} in the order of `options`, as
+--   `lunula.cli.arguments` declares them
+function training.some(names, changes)
+  local wanted, list = {}, {}
+  for _, name in ipairs(names) do wanted[name] = changes[name] or {} end
+  for _, option in ipairs(training.options) do
+    local change = wanted[name_of(option)]
+    if change then
+      local copy = setmetatable({}, { __index = option })
+      for field, value in pairs(change) do copy[field] = value end
+      list[#list + 1] = copy
+    end
+  end
+  return list
+end
+
 local function find(name)
   for _, option in ipairs(training.options) do
     if name_of(option) == name then return option end
@@ -260,5 +296,55 @@ function training.check(values)
     end
   end
 end
+
+-- {======== while it trains, and after it ========
+
+-- What every epoch says of itself.
+local function epoch_line(entry, values)
+  local epochs = values.max_steps and "" or "/" .. values.epochs
+  local line = ("epoch %d%s  train loss %.4f"):format(entry.epoch, epochs,
+    entry.train_loss)
+  local validation = entry.validation
+  if not validation then return line end
+  return ("%s  validation loss %.4f"):format(line, validation.loss)
+end
+
+--- Adds to the options of a training what shows how it goes.
+-- @tparam table o of `lunula.train` or `lunula.pretrain`
+-- @tparam table values of the command's arguments
+-- @tparam Progress bar
+-- @tparam func more from an epoch's scores to what its line ends with
+-- @treturn table o
+function training.show(o, values, bar, more)
+  o.on_step = function(info) bar:step(info) end
+  o.on_epoch = function(entry)
+    bar:clear()
+    output.line(epoch_line(entry, values)
+      .. (entry.validation and more(entry.validation) or ""))
+    output.flush()
+  end
+  return o
+end
+
+--- The figures of a training, for `--json` and for the record in the model's
+-- folder.
+-- @tparam table result of `lunula.train` or `lunula.pretrain`
+-- @string version of lunula
+-- @treturn table
+function training.figures(result, version)
+  return {
+    kind = "training",
+    train_seconds = result.train_seconds,
+    tokens_per_second = result.tokens_per_second,
+    peak_rss_mib = core.system.peak_rss(), steps = result.steps,
+    history = result.history, validations = result.validations,
+    metric = result.metric, best_epoch = result.best_epoch,
+    best_step = result.best_step,
+    seed = result.seed, threads = result.threads,
+    precision = result.precision, version = version,
+  }
+end
+
+-- }========
 
 return training

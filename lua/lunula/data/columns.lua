@@ -1,6 +1,7 @@
 --- Which column of a file plays which role in a row.
 -- @module lunula.data.columns
 
+local check = require "lunula.check"
 local label = require "lunula.data.label"
 
 local columns = {}
@@ -59,7 +60,8 @@ end
 --- Finds the columns of a file among its names.
 -- A role whose option is nil is guessed where it has usual names (text and
 -- label) among the columns that no other role was given; otherwise it is left
--- out, as it is where the option is false.
+-- out, as it is where the option is false, and as a label is that nothing looks
+-- like where reading is not strict.
 -- @tparam {string,...} names of the columns, in order
 -- @tparam table given role to column name (or number), nil or false
 -- @tparam Lines input for errors
@@ -79,8 +81,11 @@ function columns.find(names, given, input, line)
       at = position[name] or input:fail(line,
         "no column '%s'; there are: %s", name, known)
     elseif asked == nil and USUAL[role] then
-      at = usual_position(role, names, given) or input:fail(line,
-        "which column is the %s? give %s = one of: %s", role, role, known)
+      at = usual_position(role, names, given)
+      if not at and (role == "text" or given.strict ~= false) then
+        input:fail(line, "which column is the %s? give %s = one of: %s", role,
+          role, known)
+      end
     end
     if at then
       chosen[#chosen + 1] = { role = role, name = names[at], position = at }
@@ -89,9 +94,49 @@ function columns.find(names, given, input, line)
   return chosen
 end
 
+--- Finds the columns that are kept beside those that play a role.
+-- @tparam {string,...} names of the columns, in order
+-- @tparam ?{string|number,...} keep as from `columns.check_keep`
+-- @tparam Lines input for errors
+-- @int line the line that holds the names, for errors
+-- @treturn {table,...} `{name=, position=}`, in the order of `keep`
+-- @raise when a name is not there
+function columns.kept(names, keep, input, line)
+  local chosen, position = {}, positions(names, as_is)
+  for i, name in ipairs(keep or {}) do
+    chosen[i] = { name = name, position = position[name]
+      or input:fail(line, "no column '%s'; there are: %s", name,
+        table.concat(names, ", ")) }
+  end
+  return chosen
+end
+
+--- Checks the option that says which columns are kept.
+-- @param keep nil, or an array of names or numbers, each once
+-- @treturn ?{string,...} their names
+-- @raise when it is something else
+function columns.check_keep(keep)
+  if keep == nil then return nil end
+  check.table(keep, "data: keep")
+  local names, seen = {}, {}
+  for i, given in ipairs(keep) do
+    local name = type(given) == "number" and as_name(given)
+      or check.string(given, ("data: keep: %d"):format(i))
+    if seen[name] then
+      error(("data: keep: '%s' comes twice"):format(name), 0)
+    end
+    names[i], seen[name] = name, true
+  end
+  if #names == 0 and next(keep) ~= nil then
+    error("data: keep: expected an array of names of columns", 0)
+  end
+  return names
+end
+
 -- Whether a value may be nothing but space: texts where that is allowed; the
--- label of a row that may have none.
+-- label of a row that may have none; all where reading is not strict.
 local function may_be_empty(role, options)
+  if options.strict == false then return true end
   if role == "label" then return options.label_separator ~= nil end
   return options.empty and (role == "text" or role == "text_pair")
 end
@@ -108,9 +153,12 @@ end
 function columns.checked(row, options, input, line)
   for _, role in ipairs(columns.roles) do
     local value = row[role]
-    if type(value) == "string" and not value:find("%S")
-        and not may_be_empty(role, options) then
-      input:fail(line, "empty %s", role)
+    if type(value) == "string" and not value:find("%S") then
+      if not may_be_empty(role, options) then
+        input:fail(line, "empty %s", role)
+      elseif role == "group" or role == "time" then
+        row[role] = nil
+      end
     end
   end
   label.settle(row, options, input, line)

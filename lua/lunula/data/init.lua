@@ -8,6 +8,7 @@
 -- @module lunula.data
 
 local check = require "lunula.check"
+local core = require "lunula.core"
 local opt = require "lunula.options"
 local columns = require "lunula.data.columns"
 local csv = require "lunula.data.csv"
@@ -20,7 +21,7 @@ local none = opt.none
 local OPTIONS = {
   text = none, text_pair = none, label = none, group = none, time = none,
   format = none, header = true, empty = false, name = none,
-  label_separator = none, label_type = "string",
+  label_separator = none, label_type = "string", keep = none, strict = true,
 }
 
 local LABEL_TYPES = { string = true, number = true }
@@ -60,10 +61,22 @@ local function check_width(fields, width, options, input, line)
     width)
 end
 
+local function row_of(fields, chosen, kept)
+  local row = { kept = kept and {} or nil }
+  for _, column in ipairs(chosen) do
+    row[column.role] = fields[column.position]
+  end
+  for _, column in ipairs(kept or {}) do
+    row.kept[column.name] = fields[column.position]
+  end
+  return row
+end
+
 local function tabular_rows(input, options, record)
-  local chosen, width
+  local chosen, kept, width
   local function set(names, line)
     chosen, width = columns.find(names, options, input, line), #names
+    kept = columns.kept(names, options.keep, input, line)
   end
   if options.header then set(header_of(input, record)) end
   return function()
@@ -71,11 +84,8 @@ local function tabular_rows(input, options, record)
     if not fields then return nil end
     if not chosen then set(numbers_to(#fields), line) end
     check_width(fields, width, options, input, line)
-    local row = {}
-    for _, column in ipairs(chosen) do
-      row[column.role] = fields[column.position]
-    end
-    return columns.checked(row, options, input, line)
+    return columns.checked(row_of(fields, chosen, options.keep and kept),
+      options, input, line)
   end
 end
 
@@ -89,11 +99,11 @@ local function asked_for(options)
   return chosen
 end
 
-local function plain_row(line, chosen, input)
-  local other = chosen[2]
+local function plain_row(line, chosen, options, input)
+  local other = chosen[2] and chosen[2].role
+    or options.keep and options.keep[1]
   if other then
-    input:fail(input.number, "a plain line is a text and has no %s",
-      other.role)
+    input:fail(input.number, "a plain line is a text and has no %s", other)
   end
   return { text = line }
 end
@@ -107,10 +117,9 @@ local function line_rows(input, options, mixed)
     if not line then return nil end
     local row
     if mixed and line:sub(1, 1) == "{" then
-      row = jsonl.row(jsonl.object(input, line), chosen, input,
-        options.label_separator ~= nil)
+      row = jsonl.row(jsonl.object(input, line), chosen, options, input)
     else
-      row = plain_row(line, chosen, input)
+      row = plain_row(line, chosen, options, input)
     end
     return columns.checked(row, options, input, input.number)
   end
@@ -198,6 +207,7 @@ function data.rows(source, options)
   options = opt.check(options, OPTIONS, "data")
   check_format(options.format)
   check_label_options(options)
+  options.keep = columns.check_keep(options.keep)
   local file, format, ours = resolve(source, options)
   local input = lines.of(file, name_of(source, options))
   local next_row = READERS[format](input, options)
@@ -227,6 +237,9 @@ end
 -- @tparam[opt] string options.group column of what a row belongs to: an
 --   author, a product; see `split`
 -- @tparam[opt] string options.time column to order by; see `split`
+-- @tparam[opt] {string,...} options.keep columns to keep beside these, which
+--   may be some of these: rows then have `kept`, column to string; in JSON a
+--   number or a boolean as it is written, and of null ""
 -- @tparam[opt] string options.format "csv" (RFC 4180), "tsv" (no quoting),
 --   "jsonl" (an object a line) or "lines" (a text a line, no labels). From
 --   the extension when not given (.txt is lines). An open file of no given
@@ -235,9 +248,13 @@ end
 -- @bool[opt=true] options.header false for a CSV or TSV without: columns
 --   are then numbers from 1
 -- @bool[opt=false] options.empty whether texts may be empty
+-- @bool[opt=true] options.strict false for who looks for what is wrong: texts
+--   and labels may be empty or missing, there need be no label column, labels
+--   are strings, and what is wrong with a row's is its `fault`. What breaks the
+--   structure of the file stays an error
 -- @tparam[opt] string options.name what errors call the source
 -- @treturn {table,...} rows of strings: text, label (or labels), text_pair,
---   group, time.
+--   group, time, and the table `kept`.
 --   Numbers in JSON become their digits (1 is "1"); in CSV all is as it
 --   stands. With `file`, the source's name, and `line`, where the row begins
 -- @raise with file and line, when the file can't be read, a row has more or
@@ -257,4 +274,33 @@ function data.read(source, options)
   return rows
 end
 
-return data
+-- A label as bytes. Of several the order says nothing.
+local function label_bytes(row)
+  if type(row.label) == "number" then return core.number_text(row.label) end
+  if not row.labels then return row.label or "" end
+  local sorted = {}
+  for i, label in ipairs(row.labels) do sorted[i] = label end
+  table.sort(sorted)
+  return table.concat(sorted, "\0")
+end
+
+--- By what a row is known again, wherever it stands: the SHA-256 of its text,
+-- its second text and its label, with a zero byte after each text.
+-- @tparam table row as from `data.read`; what it lacks counts as empty
+-- @treturn string 64 hexadecimal digits
+-- @usage local known = {}
+-- for _, row in ipairs(rows) do known[data.hash(row)] = row end
+function data.hash(row)
+  check.table(row, "data.hash: row")
+  check.string(row.text, "data.hash: text")
+  return core.sha256(table.concat({ row.text, row.text_pair or "",
+    label_bytes(row) }, "\0"))
+end
+
+-- The audit stands on the modules that read: it is loaded when it is used.
+return setmetatable(data, { __index = function(self, name)
+  if name ~= "audit" then return nil end
+  local audit = require "lunula.audit"
+  rawset(self, name, audit)
+  return audit
+end })

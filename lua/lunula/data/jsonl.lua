@@ -57,18 +57,44 @@ local function as_strings(value)
   return #list == n and list or nil
 end
 
+-- The value of a column that plays no role; null is nothing.
+local function kept_value(object, name, input)
+  local value = object[name]
+  if value == nil then
+    input:fail(input.number, "no '%s' in this object", name)
+  elseif value == cjson.null then
+    return ""
+  end
+  return as_string(value) or input:fail(input.number, "'%s': expected a "
+    .. "string, a number or a boolean, got %s", name, describe(value))
+end
+
+local function kept_of(object, keep, input)
+  local kept = {}
+  for _, name in ipairs(keep) do
+    kept[name] = kept_value(object, name, input)
+  end
+  return kept
+end
+
 --- The row that an object holds.
 -- @tparam table object
 -- @tparam {table,...} chosen as from `columns.find`; only role and name count
+-- @tparam table options of `data.rows`: with a `label_separator`, or where
+--   reading is not `strict`, a label may be an array; where it is not strict,
+--   what is missing is empty; `keep`
 -- @tparam Lines input for errors
--- @bool several whether a label may be an array of them
--- @treturn table role to string, or of a label to an array of strings
+-- @treturn table role to string, or of a label to an array of strings; `kept`
 -- @raise when a key is missing, or has a value of the wrong type
-function jsonl.row(object, chosen, input, several)
-  local row = {}
+function jsonl.row(object, chosen, options, input)
+  local is_strict = options.strict ~= false
+  local several = options.label_separator ~= nil or not is_strict
+  local row = { kept = options.keep and kept_of(object, options.keep, input) }
   for _, column in ipairs(chosen) do
     local value = object[column.name]
-    if value == nil or value == cjson.null then
+    if value == cjson.null then value = nil end
+    if value == nil and not is_strict then value = "" end
+    if value == nil then
       input:fail(input.number, "no '%s' in this object", column.name)
     end
     local may_be_several = several and column.role == "label"
@@ -93,8 +119,7 @@ function jsonl.rows(input, options)
     local object = jsonl.object(input, line)
     chosen = chosen
       or columns.find(sorted(object), options, input, input.number)
-    local row = jsonl.row(object, chosen, input,
-      options.label_separator ~= nil)
+    local row = jsonl.row(object, chosen, options, input)
     return columns.checked(row, options, input, input.number)
   end
 end

@@ -39,10 +39,38 @@ local function number_of(text, input, line)
   return number
 end
 
+-- The parts without those that are empty or come twice, and which fault that
+-- was.
+local function cleaned(parts)
+  local kept, seen, fault = {}, {}, nil
+  for _, part in ipairs(parts) do
+    if not part:find "%S" then
+      fault = "one of the labels is empty"
+    elseif seen[part] then
+      fault = ("label '%s' comes twice"):format(part)
+    else
+      kept[#kept + 1], seen[part] = part, true
+    end
+  end
+  return kept, fault
+end
+
+-- A label that may have faults, which the row then names. An empty one is none.
+local function settle_loosely(row, parts)
+  if parts then
+    row.label, row.labels, row.fault = nil, cleaned(parts)
+  elseif not row.label:find "%S" then
+    row.label, row.fault = nil, "empty label"
+  end
+end
+
 --- Makes a row's `label` what it is to be: with a separator, or where it is an
 -- array, `labels`, an array of strings; a number where numbers are asked for.
+-- Where reading is not strict it stays a string, and what is wrong with it is
+-- the row's `fault`.
 -- @tparam table row changed
--- @tparam table options of `data.read`: `label_separator`, `label_type`
+-- @tparam table options of `data.read`: `label_separator`, `label_type`,
+--   `strict`
 -- @tparam Lines input for errors
 -- @int line
 -- @raise with file and line, on an empty label or one that comes twice, or
@@ -52,7 +80,9 @@ function label.settle(row, options, input, line)
   if value == nil then return end
   local parts = type(value) == "table" and value
     or options.label_separator and parts_of(value, options.label_separator)
-  if options.label_type == "number" then
+  if options.strict == false then
+    settle_loosely(row, parts)
+  elseif options.label_type == "number" then
     if parts then input:fail(line, "label: expected a number, got several") end
     row.label = number_of(value, input, line)
   elseif parts then

@@ -67,39 +67,33 @@ function cache.write(path, bytes)
   files.write(path, { bytes })
 end
 
-local HASHERS = { "sha256sum", "shasum -a 256", "sha256 -q" }
-
---- A file's SHA-256.
--- @string path
--- @treturn ?string 64 hexadecimal digits; nil where no program computes it
-function cache.sha256(path)
-  for _, hasher in ipairs(HASHERS) do
-    local process = shell.start(hasher .. " " .. shell.quote(path))
-    local hash = process:read("*a"):match("%x+")
-    if process:close() == 0 then return hash end
-  end
-end
-
 --- Whether a file is the one that was meant.
 -- @string path
 -- @string expected its SHA-256
--- @treturn bool true also where it can't be computed
--- @treturn ?string the SHA-256 that the file has
+-- @treturn bool
+-- @treturn string the SHA-256 that the file has
+-- @raise when it can't be read
 function cache.verify(path, expected)
-  local found = cache.sha256(path)
-  return found == nil or found == expected:lower(), found
+  local found = files.sha256(path)
+  return found == expected:lower(), found
 end
 
---- What is in the cache under a key.
--- @string key such as "models/org/model"
--- @treturn ?table its record, with `folder`; nil when it is not there
-function cache.find(key)
-  local folder = cache.root() .. "/" .. key
+--- What a folder that was fetched says of where it is from.
+-- @string folder
+-- @treturn ?table its record, with `folder`; nil when there is none
+function cache.record(folder)
   local path = folder .. "/" .. cache.RECORD
   local ok, record = pcall(json.decode, cache.read(path) or "", path)
   if not ok or type(record) ~= "table" then return nil end
   record.folder = folder
   return record
+end
+
+--- What is in the cache under a key.
+-- @string key such as "models/org/model"
+-- @treturn ?table as `cache.record`; nil when it is not there
+function cache.find(key)
+  return cache.record(cache.root() .. "/" .. key)
 end
 
 local function staging_root()

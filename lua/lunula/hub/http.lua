@@ -51,8 +51,12 @@ local function config(with_token)
   return ' <<TOKEN\nheader = "Authorization: Bearer $HF_TOKEN"\nTOKEN'
 end
 
--- of all hops: what the hub says before it redirects stays
-local function parse_headers(text)
+--- The headers of all hops: what a server says before it redirects stays.
+-- @string text as curl dumps them
+-- @treturn table values by name, in lower case
+-- @treturn ?int the last status
+-- @usage local headers = http.headers "HTTP/1.1 429\r\nRetry-After: 2\r\n"
+function http.headers(text)
   local headers, status = {}, nil
   for line in text:gmatch("[^\r\n]+") do
     status = tonumber(line:match("^HTTP/%S+ (%d+)")) or status
@@ -68,7 +72,7 @@ local function reporter(on_progress, headers_path, offset)
   local done, total = offset, nil
   return function(bytes)
     if not total then
-      local headers = parse_headers(cache.read(headers_path) or "")
+      local headers = http.headers(cache.read(headers_path) or "")
       total = offset + (tonumber(headers["content-length"]) or 0)
     end
     done = done + bytes
@@ -125,7 +129,7 @@ function http.get(url, path, options)
   local written, why = write_body(process, path, offset,
     reporter(options.on_progress, headers_path, offset))
   local code, said = process:close()
-  local headers, status = parse_headers(cache.read(headers_path) or "")
+  local headers, status = http.headers(cache.read(headers_path) or "")
   os.remove(headers_path)
   if not written then
     error(("cannot write %s: %s"):format(path, why), 0)

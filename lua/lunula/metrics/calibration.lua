@@ -125,6 +125,32 @@ function calibration.brier(probabilities, classes)
   return sum / #rows
 end
 
+-- A probability that the logarithm bears: float64's spacing at 1 away from 0
+-- and from 1, as scikit-learn.
+local EPSILON = 2 ^ -52
+
+--- What a probability of what came true adds to the log loss: -log p.
+-- @number p 0 to 1
+-- @treturn number 0 to 36.04
+function calibration.surprise(p)
+  return -math.log(math.min(math.max(p, EPSILON), 1 - EPSILON))
+end
+
+--- The log loss (cross entropy): the mean over rows of -log p of the right
+-- class, p being kept 2.2e-16 away from 0 and 1.
+-- @tparam tensor|{{number,...},...} probabilities [n, C]
+-- @tparam {int,...} classes the right ones, from 0
+-- @treturn number
+-- @raise when sizes don't fit, or a number is no probability or class
+-- @usage metrics.log_loss({ { 0.9, 0.1 } }, { 0 }) --> 0.10536
+function calibration.log_loss(probabilities, classes)
+  local sum, rows = 0, rows_of(probabilities, classes, "metrics.log_loss")
+  for i, row in ipairs(rows) do
+    sum = sum + calibration.surprise(row[classes[i] + 1])
+  end
+  return sum / #rows
+end
+
 -- {======== bins ========
 
 local function empty_bins(n)

@@ -8,7 +8,9 @@
 
 local calibration = require "lunula.metrics.calibration"
 local layout = require "lunula.metrics.layout"
+local lists = require "lunula.metrics.lists"
 local ordinal = require "lunula.metrics.ordinal"
+local ranking = require "lunula.metrics.ranking"
 local selective = require "lunula.metrics.selective"
 
 local metrics = {}
@@ -36,15 +38,7 @@ local function check_strings(list, what)
 end
 
 local function check_lists(gold, predicted)
-  if type(gold) ~= "table" or type(predicted) ~= "table" then
-    fail("metrics.report: expected two arrays of labels, got %s and %s",
-      type(gold), type(predicted))
-  elseif #gold ~= #predicted then
-    fail("metrics.report: %d right labels, but %d predicted", #gold,
-      #predicted)
-  elseif #gold == 0 then
-    fail("metrics.report: no labels")
-  end
+  lists.check(gold, predicted, "metrics.report", "labels")
   check_strings(gold, "right")
   check_strings(predicted, "predicted")
 end
@@ -121,6 +115,15 @@ local function class_scores(counts, i)
   }
 end
 
+-- How much more often both agree than chance would make them, as a share of
+-- what is left to chance (Cohen 1960); 1 where chance would leave nothing.
+local function kappa_of(counts, right, n)
+  local both = 0
+  for i, s in ipairs(counts.support) do both = both + s * counts.claimed[i] end
+  local left = n * n - both
+  return left == 0 and 1 or (right * n - both) / left
+end
+
 -- The multi-class correlation of Gorodkin (2004), "Comparing two K-category
 -- assignments by a K-category correlation coefficient": with n rows,
 -- (right n - sum s c) / sqrt((n^2 - sum s^2) (n^2 - sum c^2)), where s is
@@ -141,16 +144,28 @@ local function total(numbers)
   return sum
 end
 
+-- The mean recall of labels that occur.
+local function balanced_accuracy(per_class)
+  local sum, n = 0, 0
+  for _, scores in pairs(per_class) do
+    sum = sum + scores.recall
+    n = n + (scores.support > 0 and 1 or 0)
+  end
+  return sum / n
+end
+
 local function fill_scores(report, counts)
-  local macro, weighted = 0, 0
+  local weighted, k = 0, #report.labels
+  local macro = { precision = 0, recall = 0, f1 = 0 }
   for i, label in ipairs(report.labels) do
     local scores = class_scores(counts, i)
     report.per_class[label] = scores
-    macro = macro + scores.f1
+    for name, sum in pairs(macro) do macro[name] = sum + scores[name] end
     weighted = weighted + scores.f1 * scores.support
   end
-  report.macro_f1 = macro / #report.labels
+  for name, sum in pairs(macro) do report["macro_" .. name] = sum / k end
   report.weighted_f1 = weighted / report.n
+  report.balanced_accuracy = balanced_accuracy(report.per_class)
 end
 
 --- Compares predicted labels with the right ones.
@@ -159,11 +174,13 @@ end
 -- @tparam[opt] {string,...} labels all that there are, in the order of the
 --   confusion matrix; those that occur, sorted, when not given. A label that
 --   never occurs counts with F1 = 0 in `macro_f1`.
--- @treturn table `n`, `accuracy`, `macro_f1`, `weighted_f1` (weighted by
---   support), `mcc` (-1 to 1); `labels`; `per_class`, label to `{precision=,
---   recall=, f1=, support=}`; `confusion`, where `confusion[i][j]` counts
---   rows of `labels[i]` predicted as `labels[j]`. `tostring` gives
---   what `metrics.format` does
+-- @treturn table `n`, `accuracy` (of single labels the micro F1, too),
+--   `macro_f1`, `macro_precision`, `macro_recall`, `weighted_f1` (weighted by
+--   support), `balanced_accuracy` (the mean recall of labels that occur),
+--   `mcc` (-1 to 1), `kappa` (Cohen's); `labels`; `per_class`, label to
+--   `{precision=, recall=, f1=, support=}`; `confusion`, where
+--   `confusion[i][j]` counts rows of `labels[i]` predicted as `labels[j]`.
+--   `tostring` gives what `metrics.format` does
 -- @raise when the arrays are empty or differ in length, or hold a label that
 --   is not among those given
 -- @usage local report = metrics.report({ "a", "b", "b" }, { "a", "b", "a" })
@@ -176,6 +193,7 @@ function metrics.report(gold, predicted, labels)
   local n, right = #gold, total(counts.right)
   local report = setmetatable({
     n = n, accuracy = right / n, mcc = correlation(counts, right, n),
+    kappa = kappa_of(counts, right, n),
     per_class = {}, confusion = confusion, labels = {},
   }, Report)
   for i, label in ipairs(labels) do report.labels[i] = label end
@@ -192,6 +210,10 @@ metrics.confidence = calibration.confidence
 -- @function metrics.brier
 metrics.brier = calibration.brier
 
+--- The log loss: see `lunula.metrics.calibration`.
+-- @function metrics.log_loss
+metrics.log_loss = calibration.log_loss
+
 --- The expected calibration error and its bins: see
 -- `lunula.metrics.calibration`.
 -- @function metrics.calibration
@@ -205,6 +227,14 @@ metrics.selective = selective.points
 -- @function metrics.aurc
 metrics.aurc = selective.aurc
 
+--- The area under the ROC curve: see `lunula.metrics.ranking`.
+-- @function metrics.roc_auc
+metrics.roc_auc = ranking.roc_auc
+
+--- The average precision: see `lunula.metrics.ranking`.
+-- @function metrics.average_precision
+metrics.average_precision = ranking.average_precision
+
 --- A report as text for a terminal: a table of the labels' scores; coverage
 -- against accuracy where it is known (as from `evaluate`); and the confusion
 -- matrix where it fits into 80 columns, or else the most frequent confusions.
@@ -217,6 +247,13 @@ function metrics.format(report)
 end
 
 Report.__tostring = metrics.format
+
+--- Intervals of confidence: see `lunula.metrics.bootstrap`.
+metrics.bootstrap = require "lunula.metrics.bootstrap"
+
+--- McNemar's exact test of two systems: see `lunula.metrics.mcnemar`.
+-- @function metrics.mcnemar
+metrics.mcnemar = require "lunula.metrics.mcnemar"
 
 --- Of rows with several labels each: see `lunula.metrics.multi_label`.
 metrics.multi_label = require "lunula.metrics.multi_label"

@@ -13,8 +13,11 @@ local function columns_of(text)
   return #text - continued
 end
 
--- What may stand in a cell: no control characters, no end of a line.
-local function shown(label)
+--- A label as it may stand in a cell: cut, with no control characters and no
+-- end of a line.
+-- @string label
+-- @treturn string
+function layout.shown(label)
   label = label:gsub("%c", "?")
   if columns_of(label) <= LONGEST_LABEL then return label end
   local kept, n = {}, 0
@@ -25,6 +28,8 @@ local function shown(label)
   end
   return table.concat(kept) .. "~"
 end
+
+local shown = layout.shown
 
 local function cells_in_line(row, widths, n_left)
   local line = {}

@@ -6,6 +6,7 @@
 
 local known = require "lunula.labels"
 local layout = require "lunula.metrics.layout"
+local lists = require "lunula.metrics.lists"
 
 local multi_label = {}
 
@@ -81,16 +82,30 @@ local function class_scores(counts)
 end
 
 local function fill_classes(report, per_label)
-  local macro, weighted, support = 0, 0, 0
+  local weighted, support, k = 0, 0, #report.labels
+  local macro = { precision = 0, recall = 0, f1 = 0 }
   for i, label in ipairs(report.labels) do
     local scores = class_scores(per_label[i])
     report.per_class[label] = scores
-    macro = macro + scores.f1
+    for name, sum in pairs(macro) do macro[name] = sum + scores[name] end
     weighted = weighted + scores.f1 * scores.support
     support = support + scores.support
   end
-  report.macro_f1 = macro / #report.labels
+  for name, sum in pairs(macro) do report["macro_" .. name] = sum / k end
   report.weighted_f1 = ratio(weighted, support)
+end
+
+-- of all pairs of a row and a label
+local function fill_pairs(report, per_label)
+  local all = { right = 0, support = 0, claimed = 0 }
+  for _, counts in ipairs(per_label) do
+    for name, sum in pairs(all) do all[name] = sum + counts[name] end
+  end
+  local scores = class_scores(all)
+  report.micro_precision, report.micro_recall = scores.precision, scores.recall
+  report.micro_f1 = scores.f1
+  report.hamming_loss = (all.support + all.claimed - 2 * all.right)
+    / (report.n * #per_label)
 end
 
 -- }========
@@ -103,8 +118,7 @@ end
 function multi_label.of_flags(gold, predicted, labels)
   local report = setmetatable({ n = #gold, labels = {}, per_class = {} },
     Report)
-  local per_label, all, samples, same = {}, 0, 0, 0
-  local right_in_all = 0
+  local per_label, samples, same = {}, 0, 0
   for i, label in ipairs(labels) do
     report.labels[i] = label
     per_label[i] = { right = 0, support = 0, claimed = 0 }
@@ -114,10 +128,9 @@ function multi_label.of_flags(gold, predicted, labels)
       per_label)
     samples = samples + ratio(2 * right, support + claimed)
     if right == support and right == claimed then same = same + 1 end
-    right_in_all, all = right_in_all + right, all + support + claimed
   end
   fill_classes(report, per_label)
-  report.micro_f1 = ratio(2 * right_in_all, all)
+  fill_pairs(report, per_label)
   report.samples_f1, report.subset_accuracy = samples / #gold, same / #gold
   return report
 end
@@ -125,14 +138,7 @@ end
 Report.__tostring = function(report) return layout.scores(report, TOTALS) end
 
 local function check(gold, predicted, labels)
-  if type(gold) ~= "table" or type(predicted) ~= "table" then
-    fail("expected two arrays of sets of labels, got %s and %s", type(gold),
-      type(predicted))
-  elseif #gold ~= #predicted then
-    fail("%d right sets, but %d predicted", #gold, #predicted)
-  elseif #gold == 0 then
-    fail("no rows")
-  end
+  lists.check(gold, predicted, "metrics.multi_label", "sets", "rows")
   known.check(labels, "metrics.multi_label", 1)
 end
 
@@ -142,8 +148,10 @@ end
 -- @tparam {{string,...},...} predicted as many
 -- @tparam {string,...} labels all that there are
 -- @treturn table `n`; `macro_f1` (of the labels), `micro_f1` (of all pairs of a
---   row and a label), `weighted_f1` (by support), `samples_f1` (the mean of the
---   rows'), `subset_accuracy` (rows whose set is right); `labels`;
+--   row and a label), `macro_precision`, `macro_recall`, `micro_precision`,
+--   `micro_recall`, `hamming_loss` (the share of pairs that are wrong),
+--   `weighted_f1` (by support), `samples_f1` (the mean of the rows'),
+--   `subset_accuracy` (rows whose set is right); `labels`;
 --   `per_class`, label to `{precision=, recall=, f1=, support=}`. `tostring`
 --   gives a table for a terminal
 -- @raise when the arrays are empty or differ in length, or hold a label that

@@ -4,6 +4,7 @@
 -- @module lunula.metrics.regression
 
 local layout = require "lunula.metrics.layout"
+local lists = require "lunula.metrics.lists"
 
 local Report = {}
 
@@ -78,14 +79,7 @@ local function check_numbers(list, what)
 end
 
 local function check(gold, predicted)
-  if type(gold) ~= "table" or type(predicted) ~= "table" then
-    fail("expected two arrays of numbers, got %s and %s", type(gold),
-      type(predicted))
-  elseif #gold ~= #predicted then
-    fail("%d right numbers, but %d predicted", #gold, #predicted)
-  elseif #gold == 0 then
-    fail("no numbers")
-  end
+  lists.check(gold, predicted, "metrics.regression", "numbers")
   check_numbers(gold, "right")
   check_numbers(predicted, "predicted")
 end

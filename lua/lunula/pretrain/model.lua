@@ -139,6 +139,33 @@ function Model:loss(batch)
     self.head.bias, batch.targets)
 end
 
+-- {======== training ========
+
+--- What it learns, where a classifier has one of `lunula.problem`.
+Model.problem = { name = "masked_lm" }
+
+--- Begins a new sequence of dropout masks.
+-- @int seed
+-- @treturn Model itself
+function Model:seed(seed)
+  self.encoder:seed(seed)
+  return self
+end
+
+--- There is nothing in it that is only there while it learns.
+-- @treturn Model itself
+function Model:settle() return self end
+
+--- It says no labels, so that none has a threshold.
+-- @treturn nil
+function Model:get_thresholds() end  -- luacheck: no self
+
+Model.set_thresholds = Model.get_thresholds
+
+-- }========
+
+-- {======== weights ========
+
 --- The parameters, with the names of transformers' BertForMaskedLM.
 -- @treturn {table,...} `{ name = string, tensor = tensor }`
 function Model:parameters()
@@ -152,6 +179,14 @@ function Model:parameters()
     list[#list + 1] = { name = HEAD .. name, tensor = self.head[name] }
   end
   return list
+end
+
+--- The parameters as a folder has them.
+-- @treturn table tensors by name: the model's own, no copies
+function Model:weights()
+  local tensors = {}
+  for _, p in ipairs(self:parameters()) do tensors[p.name] = p.tensor end
+  return tensors
 end
 
 --- Writes over all weights.
@@ -180,11 +215,11 @@ end
 -- @string dir made when it is not there
 -- @raise when it can't be written
 function Model:save(dir)
-  local tensors = {}
-  for _, p in ipairs(self:parameters()) do tensors[p.name] = p.tensor end
   checkpoint.write(check.path(dir, "save"), { config = saved_config(self),
-    tensors = tensors, files = self.tokenizer.files })
+    tensors = self:weights(), files = self.tokenizer.files })
 end
+
+-- }========
 
 --- One line: its encoder.
 function Model:__tostring()

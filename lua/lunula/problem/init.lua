@@ -11,6 +11,9 @@
 --    best epoch; `metric`, the one that does when nobody says; `quality`, one
 --    that is 1 at best, for comparing two models; `shown`, pairs of a score
 --    and its name, for a line of a terminal
+--  * `measured`: further numbers of the report of `evaluate`, some of them only
+--    when asked for; `bounded`, the scores that `cells` gives; `sliced`, those
+--    that `part` gives; `rate`, the one of these that a part is judged by
 --  * `fields` of an answer
 --  * `label_type`: what `data.read` is to make of a label, "string" or
 --    "number"; `separator` of several labels, or nil
@@ -32,6 +35,12 @@
 --  * `read(logits)`: for each row what `report` takes; `tune(model, found,
 --    targets)`: settles what of an answer rows may decide; `report(found,
 --    targets, model)`: how good it is
+--  * `cells(found, targets, model)`: what is read, counted (see
+--    `lunula.metrics.cells`); `part(found, targets, model)`: scores of a part
+--    of the rows, in which not all labels may occur
+--  * `verdict(found, target, model, probabilities)` of a row: `label`, what is
+--    right, and `predicted`; `loss`; of labels `correct`, and of the one that
+--    is said its `score`; probabilities are those of `probabilities`
 --  * `answer(numbers, model)`: a prediction, of what C gives for a text
 --  * `probabilities(logits)`, a tensor of one for each label (nil: there are
 --    none), and `choose(probabilities)`, the number of the label that is said
@@ -68,7 +77,15 @@ function problem.of(name, what)
 end
 
 --- Scores that are better when they are lower; all others when higher.
-problem.LOWER = { loss = true, mse = true, mae = true }
+problem.LOWER = { loss = true, mse = true, mae = true, ece = true,
+  brier = true, hamming_loss = true }
+
+--- Scores that are no part of a whole.
+problem.NO_SHARE = {
+  loss = true, mse = true, mae = true, r2 = true, pearson = true,
+  spearman = true, quadratic_kappa = true, mcc = true, ece = true,
+  brier = true,
+}
 
 --- The score that says which of several models is best.
 -- @tparam table kind the module of a type
@@ -81,6 +98,16 @@ function problem.metric(kind, name, what)
   local known = {}
   for _, score in ipairs(kind.scores) do known[score] = score ~= "n" or nil end
   return check.choice(name or kind.metric, what .. ": metric", known)
+end
+
+--- A score in words, as people say it: parts of a whole in percent.
+-- @string name of a score
+-- @number value
+-- @treturn string
+-- @usage problem.shown("accuracy", 0.9)  --> 90.00 %
+function problem.shown(name, value)
+  if problem.NO_SHARE[name] then return ("%.4f"):format(value) end
+  return ("%.2f %%"):format(100 * value)
 end
 
 local function given_in(config, name)

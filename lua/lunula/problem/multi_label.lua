@@ -6,6 +6,8 @@
 -- selection for multi-label classification").
 -- @module lunula.problem.multi_label
 
+local calibration = require "lunula.metrics.calibration"
+local cells = require "lunula.metrics.cells"
 local check = require "lunula.check"
 local json = require "lunula.json"
 local labels = require "lunula.labels"
@@ -24,7 +26,12 @@ local multi_label = {
   scores = { "n", "macro_f1", "micro_f1", "samples_f1", "weighted_f1",
     "subset_accuracy", "loss" },
   shown = { { "macro_f1", "macro F1" }, { "micro_f1", "micro F1" } },
-  metric = "macro_f1", quality = "macro_f1",
+  metric = "macro_f1", quality = "macro_f1", rate = "subset_accuracy",
+  bounded = { "macro_f1", "micro_f1", "samples_f1", "subset_accuracy" },
+  sliced = { "subset_accuracy", "micro_f1" },
+  measured = { "macro_precision", "macro_recall", "micro_precision",
+    "micro_recall", "hamming_loss", "ece", "brier", "roc_auc",
+    "average_precision" },
   fields = { "labels", "scores" },
   label_type = "string", separator = ",",
   labels = labels.of, choose = single_label.choose,
@@ -209,16 +216,55 @@ function multi_label.read(logits)
   return logits:sigmoid():totable()
 end
 
-function multi_label.report(found, targets, model)
+-- 1 for each label that is said, else 0
+local function said_flags(numbers, model)
+  local flags = {}
+  for i, number in ipairs(numbers) do
+    flags[i] = number >= multi_label.threshold(model, i) and 1 or 0
+  end
+  return flags
+end
+
+local function all_said(found, model)
   local predicted = {}
   for row, numbers in ipairs(found) do
-    local flags = {}
-    for i, number in ipairs(numbers) do
-      flags[i] = number >= multi_label.threshold(model, i) and 1 or 0
-    end
-    predicted[row] = flags
+    predicted[row] = said_flags(numbers, model)
   end
-  return metrics.multi_label.of_flags(targets, predicted, model.labels)
+  return predicted
+end
+
+function multi_label.report(found, targets, model)
+  return metrics.multi_label.of_flags(targets, all_said(found, model),
+    model.labels)
+end
+
+function multi_label.cells(found, targets, model)
+  return cells.of_flags(all_said(found, model), targets)
+end
+
+function multi_label.part(found, targets, model)
+  local report = multi_label.report(found, targets, model)
+  return { subset_accuracy = report.subset_accuracy,
+    micro_f1 = report.micro_f1 }
+end
+
+local function labels_of(flags, model)
+  local set = json.array()
+  for i, flag in ipairs(flags) do
+    if flag == 1 then set[#set + 1] = model.labels[i] end
+  end
+  return set
+end
+
+-- The loss is the mean over labels; no label is the one that is said.
+function multi_label.verdict(found, flags, model)
+  local said, loss, correct = said_flags(found, model), 0, true
+  for i, flag in ipairs(flags) do
+    loss = loss + calibration.surprise(flag == 1 and found[i] or 1 - found[i])
+    correct = correct and flag == said[i]
+  end
+  return { label = labels_of(flags, model), predicted = labels_of(said, model),
+    correct = correct, loss = loss / #flags }
 end
 
 function multi_label.answer(numbers, model)

@@ -16,6 +16,16 @@ function names.of(classes, list)
   return said
 end
 
+--- A `report` of `lunula.problem` for labels of which a text has one.
+-- @tparam func measure of the right labels, those that were said, and all
+-- @treturn func of classes that were said, right classes and a model
+function names.report(measure)
+  return function(found, classes, model)
+    return measure(names.of(classes, model.labels),
+      names.of(found, model.labels), model.labels)
+  end
+end
+
 --- Reads `id2label`.
 -- @tparam table config
 -- @string where the file, for messages

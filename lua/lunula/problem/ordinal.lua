@@ -11,11 +11,13 @@
 -- what it is.
 -- @module lunula.problem.ordinal
 
+local cells = require "lunula.metrics.cells"
 local check = require "lunula.check"
 local labels = require "lunula.labels"
 local metrics = require "lunula.metrics"
 local names = require "lunula.problem.names"
 local nn = require "lunula.nn"
+local single_label = require "lunula.problem.single_label"
 local tensor = require "lunula.tensor"
 local weights = require "lunula.problem.weights"
 
@@ -25,7 +27,10 @@ local ordinal = {
   scores = { "n", "accuracy", "macro_f1", "weighted_f1", "mcc", "mae",
     "quadratic_kappa", "loss" },
   shown = { { "accuracy", "accuracy" }, { "mae", "MAE" } },
-  metric = "mae", quality = "accuracy",
+  metric = "mae", quality = "accuracy", rate = "accuracy",
+  bounded = { "accuracy", "macro_f1", "mae", "quadratic_kappa" },
+  sliced = { "accuracy", "macro_f1", "mae" },
+  measured = single_label.measured, verdict = single_label.verdict,
   fields = { "label", "score", "scores" },
   label_type = "string",
   shares_weights = true,
@@ -135,9 +140,18 @@ end
 function ordinal.tune()
 end
 
-function ordinal.report(found, ranks, model)
-  return metrics.ordinal(names.of(ranks, model.labels),
-    names.of(found, model.labels), model.labels)
+ordinal.report = names.report(metrics.ordinal)
+
+function ordinal.cells(found, ranks, model)
+  return cells.of_ranks(found, ranks, #model.labels)
+end
+
+-- The macro F1 is that of the labels that occur in the part.
+function ordinal.part(found, ranks, model)
+  local scores, sum = single_label.part(found, ranks, model), 0
+  for i, rank in ipairs(ranks) do sum = sum + math.abs(rank - found[i]) end
+  scores.mae = sum / #ranks
+  return scores
 end
 
 -- The probability of each label. Those of more must not rise on their way up,

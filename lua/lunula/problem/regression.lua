@@ -6,6 +6,7 @@
 -- the mean would do. That of reports is as it is.
 -- @module lunula.problem.regression
 
+local cells = require "lunula.metrics.cells"
 local labels = require "lunula.labels"
 local metrics = require "lunula.metrics"
 local names = require "lunula.problem.names"
@@ -18,7 +19,8 @@ local regression = {
   activation = "none",
   scores = { "n", "mse", "mae", "pearson", "spearman", "r2", "loss" },
   shown = { { "mse", "MSE" }, { "pearson", "Pearson" } },
-  metric = "mse", quality = "r2",
+  metric = "mse", quality = "r2", rate = "mse", measured = {},
+  bounded = { "mse", "mae", "pearson", "r2" }, sliced = { "mse", "mae" },
   fields = { "value" },
   label_type = "number",
   fixed_labels = {},
@@ -138,6 +140,19 @@ end
 
 function regression.report(found, targets)
   return metrics.regression(targets, found)
+end
+
+function regression.cells(found, targets)
+  return cells.of_numbers(found, targets)
+end
+
+function regression.part(found, targets)
+  local report = metrics.regression(targets, found)
+  return { mse = report.mse, mae = report.mae }
+end
+
+function regression.verdict(found, target)
+  return { label = target, predicted = found, loss = (found - target) ^ 2 }
 end
 
 function regression.answer(numbers)

@@ -1,6 +1,8 @@
 --- One of several labels a text: `row.label`.
 -- @module lunula.problem.single_label
 
+local calibration = require "lunula.metrics.calibration"
+local cells = require "lunula.metrics.cells"
 local labels = require "lunula.labels"
 local metrics = require "lunula.metrics"
 local names = require "lunula.problem.names"
@@ -13,7 +15,10 @@ local single_label = {
   activation = "softmax", is_single = true,
   scores = { "n", "accuracy", "macro_f1", "weighted_f1", "mcc", "loss" },
   shown = { { "accuracy", "accuracy" }, { "macro_f1", "macro F1" } },
-  metric = "accuracy", quality = "accuracy",
+  metric = "accuracy", quality = "accuracy", rate = "accuracy",
+  bounded = { "accuracy", "macro_f1" }, sliced = { "accuracy", "macro_f1" },
+  measured = { "macro_precision", "macro_recall", "balanced_accuracy", "kappa",
+    "ece", "brier", "roc_auc", "average_precision" },
   fields = { "label", "score", "scores" },
   label_type = "string",
   check_rows = labels.check_rows,
@@ -88,9 +93,25 @@ end
 function single_label.tune()
 end
 
-function single_label.report(found, classes, model)
-  return metrics.report(names.of(classes, model.labels),
-    names.of(found, model.labels), model.labels)
+single_label.report = names.report(metrics.report)
+
+function single_label.cells(found, classes, model)
+  return cells.of_classes(found, classes, #model.labels)
+end
+
+-- The macro F1 of the labels that occur in the part.
+function single_label.part(found, classes, model)
+  local report = metrics.report(names.of(classes, model.labels),
+    names.of(found, model.labels))
+  return { accuracy = report.accuracy, macro_f1 = report.macro_f1 }
+end
+
+function single_label.verdict(found, class, model, probabilities)
+  return {
+    label = model.labels[class + 1], predicted = model.labels[found + 1],
+    correct = found == class, score = probabilities[found + 1],
+    loss = calibration.surprise(probabilities[class + 1]),
+  }
 end
 
 function single_label.choose(probabilities)

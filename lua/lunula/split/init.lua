@@ -1,16 +1,20 @@
 --- Splits rows into parts: by ratios, or k folds.
 -- Every row falls into exactly one part and no part is empty. The same rows,
 -- options and seed give the same parts on every machine. `split` is called
--- as a function (@{split}); @{folds} is a field of it.
+-- as a function (@{split}); @{folds}, @{load} and @{save} are fields of it.
 -- @module lunula.split
 
 local check = require "lunula.check"
 local opt = require "lunula.options"
+local file = require "lunula.split.file"
 local groups = require "lunula.split.groups"
+local grown = require "lunula.split.grown"
 local label_lists = require "lunula.labels"
 local quota = require "lunula.split.quota"
 local ratios = require "lunula.split.ratios"
 local sampler = require "lunula.sampler"
+local strata = require "lunula.split.strata"
+local together = require "lunula.split.together"
 
 local none = opt.none
 
@@ -79,28 +83,14 @@ local function deal(assigned, rows_in_order, counts)
   end
 end
 
-local function by_stratum(order, strata, shares, cover_first)
-  local members, assigned = {}, {}
-  for _, row in ipairs(order) do
-    local list = members[strata[row]] or {}
-    members[strata[row]] = list
-    list[#list + 1] = row
-  end
-  local shared = quota.of(shares)
-  for _, stratum in ipairs(label_lists.distinct(strata)) do
-    local list = members[stratum]
-    deal(assigned, list, shared:cut(#list, cover_first))
-  end
-  return assigned
-end
-
-local function by_group(rows, order, strata, shares, field, cover_first, what)
-  local group_of = values_of(rows, field, what)
+local function by_group(rows, order, labels, shares, o, cover_first, what)
+  local set_of = together.of(rows, o.duplicates,
+    values_of(rows, o.group, what))
   local assigned, n =
-    groups.assign(order, group_of, strata, shares, cover_first)
+    groups.assign(order, set_of, labels, shares, cover_first)
   if n < #shares then
-    fail("%s: %d distinct values of '%s' can't fill %d parts", what, n, field,
-      #shares)
+    fail("%s: %d distinct values of '%s' can't fill %d parts", what, n,
+      o.group, #shares)
   end
   return assigned
 end
@@ -144,41 +134,61 @@ local function collect(rows, order, assigned, n_parts)
   return parts
 end
 
+local function settle_duplicates(options, what)
+  options.duplicates = check.choice(options.duplicates or "together",
+    what .. ": duplicates", together.CHOICES)
+end
+
 local function check_split_options(given, shares)
-  local known = { stratify = none, seed = 0, group = none, order = none }
+  local known = { stratify = none, seed = 0, group = none, order = none,
+    duplicates = none }
   for name in pairs(ratios.default) do known[name] = none end
   for _, name in ipairs(shares.names) do known[name] = none end
   local options = opt.check(given, known, "split")
   if options.order and (options.group or options.stratify) then
     fail("split: rows in order can't also be %s",
       options.group and "grouped" or "stratified")
+  elseif options.order and (options.duplicates or "ignore") ~= "ignore" then
+    fail("split: duplicates of rows in order can't be kept together: give "
+      .. "duplicates = 'ignore'")
   end
   check.integer(options.seed, "split: seed")
+  settle_duplicates(options, "split")
   return options
 end
 
 local function assign_in_order(rows, options, shares)
   local order, assigned = sorted_order(rows, options.order), {}
   deal(assigned, order, quota.of(shares):cut(#rows))
+  options.sets = #rows
   return order, assigned
 end
 
 local function assign_drawn(rows, options, shares, cover_first, what)
   local order = drawn_order(#rows, options.seed)
-  local strata = strata_of(rows, options.stratify, what)
+  local labels = strata_of(rows, options.stratify, what)
   if options.group then
-    return order, by_group(rows, order, strata, shares, options.group,
-      cover_first, what)
+    return order, by_group(rows, order, labels, shares, options, cover_first,
+      what)
   end
-  return order, by_stratum(order, strata, shares, cover_first)
+  local set_of, sets = together.of(rows, options.duplicates)
+  options.sets = sets
+  return order, strata.assign(order, labels, set_of, shares, cover_first)
 end
 
-local function named_parts(names, parts, n, group)
+-- why so many rows are too few
+local function in_sets(options, n)
+  if options.group then
+    return (" in whole groups of '%s'"):format(options.group)
+  end
+  return options.sets < n and ", equal texts together," or ""
+end
+
+local function named_parts(names, parts, n, options)
   local named = {}
   for i, name in ipairs(names) do
     if #parts[i] == 0 then
-      fail("split: %d rows%s leave '%s' empty", n,
-        group and (" in whole groups of '%s'"):format(group) or "", name)
+      fail("split: %d rows%s leave '%s' empty", n, in_sets(options, n), name)
     end
     named[name] = parts[i]
   end
@@ -197,10 +207,12 @@ end
 -- With `stratify` every part has each label in its share, to within a row
 -- (largest remainder, carried over from label to label so that the parts'
 -- sizes come out too); a label always occurs in the first part, the rarest
--- one there before anywhere else. With `group` no group straddles, and the
--- shares are met as nearly as its size allows. With `order` nothing is drawn:
--- the first part is the oldest rows, the last one the newest; rows of the
--- same time stay in their order.
+-- one there before anywhere else. Equal texts never straddle: a test would ask
+-- for what was learnt by heart. With `group` no group does, nor what groups are
+-- held together by equal texts, and the shares are met as nearly as sizes
+-- allow. With `order` nothing is drawn: the first part is the oldest rows, the
+-- last one the newest; rows of the same time stay in their order, and equal
+-- texts where they are.
 -- @function split
 -- @tparam {table,...} rows as from `data.read`; not changed
 -- @tparam[opt] table options
@@ -215,6 +227,10 @@ end
 --   to
 -- @tparam[opt] string options.order field of a row to sort by: numbers, or
 --   strings that sort as they are, such as 2024-05-31
+-- @string[opt="together"] options.duplicates of texts with the same words,
+--   whatever case and punctuation: "together", in one part; "near", those that
+--   are nearly equal, too; "ignore", as if they were others. Rows without any
+--   are split as with "ignore"
 -- @int[opt=0] options.seed
 -- @treturn table an array of rows per part, by name, in drawn order; and
 --   `labels`, the distinct labels of all rows, sorted
@@ -233,7 +249,7 @@ local function by_ratios(rows, options)
     order, assigned = assign_drawn(rows, options, shares, true, "split")
   end
   local parts = collect(rows, order, assigned, #shares)
-  local named = named_parts(shares.names, parts, #rows, options.group)
+  local named = named_parts(shares.names, parts, #rows, options)
   named.labels = all_labels(rows)
   return named
 end
@@ -287,6 +303,7 @@ end
 -- @bool[opt] options.stratify true unless rows have no labels, several or
 --   numbers
 -- @tparam[opt] string options.group as for @{split}
+-- @string[opt="together"] options.duplicates as for @{split}
 -- @int[opt=0] options.seed
 -- @treturn {table,...} k tables `{train=, test=}`, arrays of rows each
 -- @raise when there are fewer rows or groups than folds, a row lacks a field
@@ -296,9 +313,11 @@ end
 function split.folds(rows, options)
   check_rows(rows, "folds")
   options = opt.check(options,
-    { k = 5, stratify = none, group = none, seed = 0 }, "folds")
+    { k = 5, stratify = none, group = none, seed = 0, duplicates = none },
+    "folds")
   check_k(options.k, #rows)
   check.integer(options.seed, "folds: seed")
+  settle_duplicates(options, "folds")
   local shares, folds = {}, {}
   for i = 1, options.k do shares[i] = 1 / options.k end
   local order, assigned = assign_drawn(rows, options, shares, false, "folds")
@@ -307,6 +326,37 @@ function split.folds(rows, options)
   end
   for i = 1, options.k do folds[i] = fold(rows, order, assigned, i) end
   return folds
+end
+
+split.save = file.save
+
+--- Splits rows as a file says that `split.save` wrote, though there may be more
+-- of them now. A row that it knows keeps its part and its place there. New ones
+-- go to train. Write the file anew when rows were added, so that they are known
+-- the next time.
+-- @string path
+-- @tparam {table,...} rows as from `data.read`; not changed
+-- @tparam[opt] table given
+-- @tparam[opt] {string,...} given.grow the parts that new rows are shared
+--   among, by their sizes ({ "train" })
+-- @string[opt="error"] given.changed "report" to go on though rows of the part
+--   "test" are missing or have another label
+-- @string[opt="together"] given.duplicates as for @{split}: a new row whose
+--   text is known belongs to the part of that
+-- @tparam[opt] string given.group as for @{split}, likewise
+-- @int[opt=0] given.seed of the sharing
+-- @treturn table parts as from @{split}
+-- @treturn table what is not as it was: `missing`, how many rows are gone by
+--   part; `touched`, an array of `{ row=, part= }` that have another label now
+--   and keep their part; `new`, the rows that were added; `left_out`, those
+--   that were not, since they belong to rows of a part that may not grow
+-- @raise when the file is none, or the test set has changed
+-- @usage local parts, report = split.load("split.jsonl", rows)
+-- print(#parts.train, #report.new, #report.left_out)
+function split.load(path, rows, given)
+  local parts, report = grown.load(path, rows, given)
+  parts.labels = all_labels(rows)
+  return parts, report
 end
 
 return split

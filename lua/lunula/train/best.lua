@@ -60,9 +60,7 @@ function Best:see(report, epoch, step)
   end
   self.value, self.loss = report[self.metric], report.loss
   self.epoch, self.step, self.since = epoch, step, 0
-  if self.model.get_thresholds then  -- a masked-language model has none
-    self.thresholds = self.model:get_thresholds()
-  end
+  self.thresholds = self.model:get_thresholds()
   if self.dir then
     self.model.encoder:trim()  -- a save reads all words of a mapped file
     self.model:save(self.dir)
@@ -77,9 +75,7 @@ end
 -- @treturn bool whether the last ones were others
 function Best:restore(step)
   if not self.steps or not self.step or self.step == step then return false end
-  if self.model.set_thresholds then
-    self.model:set_thresholds(self.thresholds)
-  end
+  self.model:set_thresholds(self.thresholds)
   if self.dir then
     self.model:set_weights(checkpoint.read(self.dir).tensors)
     return true

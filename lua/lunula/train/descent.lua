@@ -65,23 +65,35 @@ local function rows_of(group)
   return all
 end
 
+--- Makes a function that makes a step, whatever is learnt in it.
+-- @tparam func how of a run and a group: adds the gradients of a group of
+--   batches; returns its loss, its tokens and, where that is not the number of
+--   its rows, what its loss weighs in the mean of an epoch, an integer
+-- @treturn func as `step`
+function descent.by(how)
+  return function(run, group)
+    techniques.each(run, "first", run)
+    local loss, tokens, weight = how(run, group)
+    techniques.each(run, "gradients", run)
+    local norm = run.optimizer:clip(run.options.max_grad_norm)
+    check_finite(run, loss, norm)
+    run.optimizer:set_learning_rate(run.learning_rate)
+    run.optimizer:step()
+    techniques.each(run, "stepped", run)
+    local rows = rows_of(group)
+    return loss, tokens, rows, weight or #rows
+  end
+end
+
 --- Makes a step.
+-- @function descent.step
 -- @tparam table run
 -- @tparam {{int,...},...} group the rows of its batches
 -- @treturn number the loss before it
 -- @treturn int the tokens seen
 -- @treturn {int,...} all its rows
+-- @treturn int what the loss weighs in the mean of an epoch
 -- @raise when the loss or the gradients are not finite; "interrupted"
-function descent.step(run, group)
-  techniques.each(run, "first", run)
-  local loss, tokens = learn_all(run, group)
-  techniques.each(run, "gradients", run)
-  local norm = run.optimizer:clip(run.options.max_grad_norm)
-  check_finite(run, loss, norm)
-  run.optimizer:set_learning_rate(run.learning_rate)
-  run.optimizer:step()
-  techniques.each(run, "stepped", run)
-  return loss, tokens, rows_of(group)
-end
+descent.step = descent.by(learn_all)
 
 return descent

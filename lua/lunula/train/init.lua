@@ -42,6 +42,17 @@ for _, option in ipairs(techniques.options()) do
   train.options[option.name] = option.default == nil and none or option.default
 end
 
+--- Gives options that were not given their defaults, for what offers only some
+-- of them.
+-- @tparam table o
+-- @treturn table o
+function train.complete(o)
+  for name, default in pairs(train.options) do
+    if o[name] == nil and default ~= none then o[name] = default end
+  end
+  return o
+end
+
 -- {======== a step ========
 
 local function tell_step(run, loss, tokens, rows)
@@ -58,18 +69,18 @@ local function tell_step(run, loss, tokens, rows)
   }
 end
 
--- Returns how many rows it has seen.
+-- Returns what its loss weighs in the mean of the epoch.
 local function step(run, group)
   local begun = core.system.monotonic()
   run.step = run.step + 1
   run.learning_rate = run.options.learning_rate
     * run.plan.factor(run.step - 1)
-  local loss, tokens, rows = run.descend(run, group)
+  local loss, tokens, rows, weight = run.descend(run, group)
   run.seconds = run.seconds + core.system.monotonic() - begun
   run.tokens = run.tokens + tokens
-  run.epoch_loss = run.epoch_loss + loss * #rows
+  run.epoch_loss = run.epoch_loss + loss * weight
   tell_step(run, loss, tokens, rows)
-  return #rows
+  return weight
 end
 
 -- }========
@@ -197,8 +208,8 @@ end
 -- @tparam table o options of `train`, checked
 -- @tparam table made as from `plan.make`
 -- @tparam[opt] table how `descend`, a function of the run and of what
---   `made.groups` lists, that makes a step and returns its loss, its tokens and
---   its rows; `judge`, one of the run that returns scores. Those of a single
+--   `made.groups` lists, that makes a step and returns what `descent.step`
+--   does; `judge`, one of the run that returns scores. Those of a single
 --   classifier when not given
 -- @treturn table for `train.fit`
 function train.start(model, o, made, how)
@@ -241,6 +252,7 @@ local function finish(run)
   result.train_seconds = run.seconds
   result.tokens_per_second = run.tokens / run.seconds
   result.best_epoch, result.best_step = run.best.epoch, run.best.step
+  result.metric = run.best.step and run.best.metric or nil
   result.seed, result.threads = run.options.seed, core.threads()
   result.precision = run.options.precision or run.model.encoder.precision
   result.truncated = run.plan.tokens.truncated
@@ -341,10 +353,10 @@ end
 --   of `{epoch, train_loss, validation}`, where `validation` has `n`,
 --   `accuracy`, `macro_f1`, `weighted_f1`, `mcc` and `loss`, or the scores of
 --   another type of problem (its `metric`s above); `validations`, of
---   `{step, epoch, scores}`; `best_epoch` and `best_step` (nil without
---   validation); `train_seconds` (steps alone), `tokens_per_second`, `seed`,
---   `threads`, `precision`; `truncated`, the tokens that max_length cut from
---   the rows
+--   `{step, epoch, scores}`; `best_epoch` and `best_step`, and `metric`, the
+--   score that says so (nil without validation); `train_seconds` (steps
+--   alone), `tokens_per_second`, `seed`, `threads`, `precision`; `truncated`,
+--   the tokens that max_length cut from the rows
 -- @raise on rows of one label, or of a label that is not the model's; on a
 --   validation label that no row has; when the loss is not finite;
 --   "interrupted" after Ctrl-C, where the program catches it

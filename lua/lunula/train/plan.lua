@@ -95,6 +95,19 @@ local function count_steps(o, groups)
   return steps
 end
 
+--- What each step learns from, and how many there are.
+-- @tparam table o options of `train`
+-- @tparam {int,...} lengths tokens of each row
+-- @treturn table `groups`, a function from an epoch to what each of its steps
+--   learns from, an array of batches of row numbers; `steps` in all, and
+--   `factor` of the learning rate
+function plan.steps(o, lengths)
+  local groups = grouper(o, lengths)
+  local steps = count_steps(o, groups)
+  return { groups = groups, steps = steps,
+    factor = schedule[o.schedule](steps, { warmup_ratio = o.warmup_ratio }) }
+end
+
 -- }========
 
 -- {======== rows ========
@@ -124,9 +137,7 @@ end
 -- @tparam table o options of `train`
 -- @treturn table the `rows`, their `tokens` and `targets`, `validation` as from
 --   `evaluate.prepare`, `loss` as the problem's `loss` takes it, `metric`, what
---   is best; `groups`, a function from an epoch to what each of its steps
---   learns from, an array of batches of row numbers; `steps` in all, and
---   `factor` of the learning rate
+--   is best; and what `plan.steps` says
 -- @raise when rows can't be learnt from
 function plan.make(model, rows, o)
   local kind = model.problem
@@ -136,17 +147,13 @@ function plan.make(model, rows, o)
   if o.max_length then model:set_max_length(o.max_length) end
   local tokens = encoded.new(model.tokenizer, rows, model.max_length, "train",
     { count_truncated = true })
-  local groups = grouper(o, tokens.lengths)
-  local steps = count_steps(o, groups)
+  local made = plan.steps(o, tokens.lengths)
   local loss = kind.loss_options(targets, model.labels, o)
   kind.begin(model.head, targets)
-  return {
-    rows = rows, targets = targets, tokens = tokens,
-    groups = groups, steps = steps,
-    validation = validation_of(model, o), metric = metric,
-    loss = loss,
-    factor = schedule[o.schedule](steps, { warmup_ratio = o.warmup_ratio }),
-  }
+  made.rows, made.targets, made.tokens = rows, targets, tokens
+  made.validation, made.metric = validation_of(model, o), metric
+  made.loss = loss
+  return made
 end
 
 return plan

@@ -41,10 +41,11 @@ end
 
 -- {======== what is trained on what ========
 
+-- Texts without labels have no targets.
 local function checksum_of_rows(problem, rows)
   local tokens = rows.tokens
   return tokens.ids:checksum() .. tokens.offsets:checksum()
-    .. problem.tensor(rows.targets):checksum()
+    .. (rows.targets and problem.tensor(rows.targets):checksum() or "")
 end
 
 -- The weights that the run begins with. A large table of words is left out:
@@ -68,7 +69,7 @@ local function nature_of(model)
     ["the attention"] = encoder.config.is_decoder and "causal"
       or "bidirectional",
     ["the model's dropout"] = { encoder.hidden_dropout,
-      encoder.attention_dropout, model.dropout.p },
+      encoder.attention_dropout, model.dropout and model.dropout.p },
   }
 end
 
@@ -156,11 +157,12 @@ local function tensors_of(run)
 end
 
 local function place_of(run)
+  local dropout = run.model.dropout  -- the head's, where it has one
   return {
     version = VERSION, identity = run.identity, run = pick(run, PLACE),
     best = pick(run.best, BEST), thresholds = run.model.thresholds,
     forwards = run.model.encoder.forwards,
-    position = run.model.dropout.position,
+    position = dropout and dropout.position or 0,
   }
 end
 
@@ -256,6 +258,10 @@ local function is_before(place, made)
   return place.epoch <= place.step and place.step <= made.steps
 end
 
+local function refuse(path)
+  error(path .. ": not a state that this version can go on from", 0)
+end
+
 local function read(run)
   local path = path_of(run)
   if not core.io.stat(path) then return nil end
@@ -263,8 +269,8 @@ local function read(run)
   local text = file.metadata.training
   local place = text and json.values(text, path)
   if type(place) ~= "table" or place.version ~= VERSION
-      or not fits(place, SHAPE) or not is_before(place.run, run.plan) then
-    error(path .. ": not a state that this version can go on from", 0)
+      or not fits(place, SHAPE) then
+    refuse(path)
   end
   return place, file.tensors
 end
@@ -336,11 +342,13 @@ function state.load(run)
   local place, tensors = read(run)
   if not place then return nil end
   check_identity(place.identity, run)
+  if not is_before(place.run, run.plan) then refuse(path_of(run)) end
   put(place.run, run, PLACE)
   put(place.best, run.best, BEST)
   run.model.thresholds = place.thresholds
   run.model.encoder.forwards = place.forwards
-  run.model.dropout.position = place.position
+  local dropout = run.model.dropout
+  if dropout then dropout.position = place.position end
   if place.ended then return tensors end
   of_file(run, load_tensors, run, tensors)
 end

@@ -1,0 +1,262 @@
+--- Personal data: e-mail addresses, telephones, cards, IBANs, internet
+-- addresses, names after titles.
+-- What is found is masked in the evidence, which is read by more people than
+-- the data; the suggestion is the text with [EMAIL] and the like in its place.
+-- @module lunula.audit.personal
+
+local numbers = require "lunula.audit.numbers"
+
+local find, gmatch, lower, sub = string.find, string.gmatch, string.lower,
+  string.sub
+
+local personal = {}
+
+local Personal = {}
+Personal.__index = Personal
+
+--- A detector.
+-- @tparam table _ options of the audit
+-- @tparam table context
+-- @treturn table with `see` and `finish`
+function personal.new(_, context)
+  return setmetatable({ found = context.found }, Personal)
+end
+
+-- {======== masks ========
+
+-- Digits and letters but the first and the last two become stars.
+local function masked(text)
+  local _, all = text:gsub("%w", "")
+  local at = 0
+  return (text:gsub("%w", function(c)
+    at = at + 1
+    return at > 2 and at <= all - 2 and "*" or c
+  end))
+end
+
+local function masked_email(text)
+  local user, host, top = text:match "^(.)[^@]*@(.).*(%.%a+)$"
+  return user .. "***@" .. host .. "***" .. top
+end
+
+-- }========
+
+-- {======== finders ========
+
+-- Each adds spans `{ first, last, tag, severity, shown }` to a list.
+
+local function add(spans, first, last, tag, severity, shown)
+  spans[#spans + 1] = { first = first, last = last, tag = tag,
+    severity = severity, shown = shown }
+end
+
+-- addresses that are set aside for examples (RFC 2606)
+local RESERVED = { "@example%.%a+$", "%.example$", "%.test$", "%.invalid$",
+  "%.example%.%a+$" }
+
+local function is_reserved(address)
+  for _, pattern in ipairs(RESERVED) do
+    if find(address, pattern) then return true end
+  end
+  return false
+end
+
+local function emails(text, spans)
+  if not find(text, "@", 1, true) then return end
+  for first, address in gmatch(text,
+      "()([%w._%%+-]+@[%w-]+%.[%w.-]+)") do
+    address = address:match "^(.-)[.-]*$"
+    if find(address, "%.%a%a+$") and not is_reserved(lower(address)) then
+      add(spans, first, first + #address - 1, "[EMAIL]", "medium",
+        "e-mail address " .. masked_email(address))
+    end
+  end
+end
+
+local function ibans(text, spans)
+  if not find(text, "%u%u%d%d") then return end
+  for first in gmatch(text, "()%f[%w]%u%u%d%d[%w ]") do
+    local iban = numbers.iban(sub(text, first, first + 45))
+    if iban then
+      add(spans, first, first + #iban - 1, "[IBAN]", "high",
+        "IBAN " .. masked(iban))
+    end
+  end
+end
+
+-- Words of a number that is no card's and no telephone's, however it looks.
+local OTHERS = { order = true, invoice = true, tracking = true, ticket = true,
+  serial = true, isbn = true, issn = true, imei = true, version = true,
+  reference = true, ref = true, article = true, item = true, id = true }
+-- "order no. 17"
+local BETWEEN = { number = true, no = true, nr = true, code = true }
+
+local function is_another(before)
+  local word = before:match "(%a+)[%s:.#-]*$"
+  if BETWEEN[word] then word = before:match "(%a+)%A+%a+[%s:.#-]*$" end
+  return OTHERS[word] or find(before, "#%s*$") ~= nil
+end
+
+-- not part of a longer word or number, an amount or a fraction
+local function stands_alone(text, first, last)
+  local before, after = sub(text, first - 1, first - 1), sub(text, last + 1,
+    last + 1)
+  return not find(before, "[%w_.,$#+/=&?-]")
+    and not find(before, "[\128-\255]")
+    and not find(after, "[%w_%%=]") and not find(text, "^[.,:]%d", last + 1)
+end
+
+local function card_or_phone(text, first, number, spans)
+  local _, digits = number:gsub("%d", "")
+  if digits < 7 or digits > 19 then return end
+  local last = first + #number - 1
+  if not stands_alone(text, first, last) then return end
+  local before = lower(sub(text, math.max(first - 20, 1), first - 1))
+  if is_another(before) then return end
+  if numbers.is_card(number) then
+    add(spans, first, last, "[CARD]", "high", "card number " .. masked(number))
+  elseif numbers.is_phone(number, before) then
+    add(spans, first, last, "[PHONE]", "medium",
+      "telephone number " .. masked(number))
+  end
+end
+
+local function cards_and_phones(text, spans)
+  for first, number in gmatch(text, "()([+(]?%d[%d ()./-]+%d)") do
+    card_or_phone(text, first, number, spans)
+  end
+end
+
+local function is_version(text, first)
+  local before = lower(sub(text, math.max(first - 12, 1), first - 1))
+  return find(before, "[%w.]$") or find(before, "version[%s:]*$")
+    or find(before, "release[%s:]*$") or find(before, "build[%s:]*$")
+end
+
+local function addresses(text, spans)
+  for first, ip, after in gmatch(text,
+      "()(%d+%.%d+%.%d+%.%d+)()") do
+    if numbers.is_ipv4(ip) and not is_version(text, first)
+        and not find(text, "^%.?[%w]", after) then
+      add(spans, first, after - 1, "[IP]", "medium",
+        "IP address " .. ip:match "^%d+" .. ".*.*.*")
+    end
+  end
+  if not find(text, "%x:%x*:") then return end
+  for first, ip, after in gmatch(text, "()(%f[%x:][%x:]+)()") do
+    if numbers.is_ipv6(ip) and not find(text, "^%w", after)
+        and not find(sub(text, first - 1, first - 1), "%w") then
+      add(spans, first, after - 1, "[IP]", "medium",
+        "IP address " .. ip:match "^%x*" .. ":****")
+    end
+  end
+end
+
+local TITLES = {}
+for title in ([[Mr Mrs Ms Miss Mister Dr Doctor Prof Professor Herr Frau
+    Mme Mlle Madame Monsieur Mademoiselle Señor Señora Signor Signora Signore
+    Dhr Mevrouw Mevr]]):gmatch "%S+" do
+  TITLES[title] = true
+end
+
+-- what follows a title and is no person's name
+local NOBODY = { Pepper = true, Who = true, Right = true, President = true,
+  Universe = true, America = true, World = true, Speaker = true,
+  Chairman = true, Secretary = true, Doctor = true, Martens = true }
+
+local NAME = "^%. ?()%u[%a\128-\255'-]+"
+local NAME_WITHOUT_DOT = "^ ()%u[%a\128-\255'-]+"
+
+-- The name's first and last byte, where a title ends before `at`.
+local function name_at(text, at)
+  local _, last, first = find(text, NAME, at)
+  if not last then _, last, first = find(text, NAME_WITHOUT_DOT, at) end
+  if not last then return nil end
+  if NOBODY[sub(text, first, last)] then return nil end
+  if find(text, "^'s", last - 1) then last = last - 2 end
+  local _, more = find(text, "^ %u%l[%a\128-\255-]*", last + 1)
+  return first, more or last
+end
+
+local function names(text, spans)
+  for title, at in gmatch(text, "%f[%a](%u[%a\195\177]+)()") do
+    if TITLES[title] then
+      local first, last = name_at(text, at)
+      if first then
+        add(spans, first, last, "[NAME]", "low",
+          ("name %s %s***"):format(title, sub(text, first, first)))
+      end
+    end
+  end
+end
+
+-- }========
+
+local function spans_of(text)
+  local spans = {}
+  emails(text, spans)
+  if find(text, "%d") then
+    ibans(text, spans)
+    cards_and_phones(text, spans)
+    addresses(text, spans)
+  end
+  if find(text, "%u%a+%.? %u") then names(text, spans) end
+  return spans
+end
+
+local WORSE = { high = 3, medium = 2, low = 1 }
+
+-- In order, and of two that overlap the worse.
+local function apart(spans)
+  table.sort(spans, function(a, b)
+    if a.severity ~= b.severity then
+      return WORSE[a.severity] > WORSE[b.severity]
+    end
+    return a.first < b.first
+  end)
+  local kept = {}
+  for _, span in ipairs(spans) do
+    local is_free = true
+    for _, other in ipairs(kept) do
+      is_free = is_free
+        and (span.last < other.first or span.first > other.last)
+    end
+    if is_free then kept[#kept + 1] = span end
+  end
+  table.sort(kept, function(a, b) return a.first < b.first end)
+  return kept
+end
+
+-- What was seen, how bad it is, and the text without it.
+local function described(text, spans)
+  local seen, pieces, at, worst = {}, {}, 1, "low"
+  for i, span in ipairs(spans) do
+    seen[i] = ("%s at %d"):format(span.shown, span.first)
+    pieces[#pieces + 1] = sub(text, at, span.first - 1) .. span.tag
+    at = span.last + 1
+    if WORSE[span.severity] > WORSE[worst] then worst = span.severity end
+  end
+  return table.concat(seen, "; "), worst,
+    table.concat(pieces) .. sub(text, at)
+end
+
+local function check_text(self, row, text, name)
+  local spans = spans_of(text)
+  if #spans == 0 then return end
+  local seen, severity, without = described(text, apart(spans))
+  self.found:add(row, "personal_data", severity, name .. seen,
+    name == "" and "replace: " .. without or "look")
+end
+
+--- Looks at a row.
+-- @tparam table row
+function Personal:see(row)
+  check_text(self, row, row.text, "")
+  local pair = row.text_pair
+  if pair then check_text(self, row, pair, "second text: ") end
+end
+
+--- All was told row by row.
+function Personal.finish() end
+
+return personal

@@ -1,0 +1,84 @@
+--- The measures of a report: their names for people and on the Hugging Face
+-- hub, in the order in which a card shows them.
+-- @module lunula.card.scores
+
+local problem = require "lunula.problem"
+
+local scores = {}
+
+--- `{ name =, title =, hub = }`: the field of a report, what people call it,
+-- and the hub's type of metric, where it has one.
+scores.ALL = {
+  { name = "accuracy", title = "Accuracy", hub = "accuracy" },
+  { name = "macro_f1", title = "Macro F1", hub = "f1" },
+  { name = "micro_f1", title = "Micro F1", hub = "f1" },
+  { name = "weighted_f1", title = "Weighted F1", hub = "f1" },
+  { name = "samples_f1", title = "Samples F1", hub = "f1" },
+  { name = "subset_accuracy", title = "Subset accuracy", hub = "accuracy" },
+  { name = "mcc", title = "Matthews correlation",
+    hub = "matthews_correlation" },
+  { name = "quadratic_kappa", title = "Quadratic kappa" },
+  { name = "mse", title = "Mean squared error", hub = "mse" },
+  { name = "mae", title = "Mean absolute error", hub = "mae" },
+  { name = "pearson", title = "Pearson correlation", hub = "pearsonr" },
+  { name = "spearman", title = "Spearman correlation", hub = "spearmanr" },
+  { name = "r2", title = "R2", hub = "r_squared" },
+  { name = "ece", title = "Expected calibration error" },
+  { name = "brier", title = "Brier score", hub = "brier_score" },
+  { name = "perplexity", title = "Perplexity", hub = "perplexity" },
+  { name = "loss", title = "Loss" },
+}
+
+-- a number that JSON could hold
+local function is_number(value)
+  return type(value) == "number" and value - value == 0
+end
+
+scores.is_number = is_number
+
+--- The measures that a report has.
+-- @tparam table report
+-- @treturn {table,...} as `ALL`, each with its `value`
+function scores.of(report)
+  local found = {}
+  for _, score in ipairs(scores.ALL) do
+    if is_number(report[score.name]) then
+      found[#found + 1] = { name = score.name, title = score.title,
+        hub = score.hub, value = report[score.name] }
+    end
+  end
+  return found
+end
+
+--- A value in words.
+-- @string name of the measure
+-- @param value what a document says it is
+-- @treturn string "unknown" where it is no number
+function scores.shown(name, value)
+  if not is_number(value) then return "unknown" end
+  if name == "perplexity" then return ("%.2f"):format(value) end
+  return problem.shown(name, value)
+end
+
+--- An interval in words.
+-- @string name of the measure
+-- @param interval `{ low =, high = }`, or what a document has in its place
+-- @treturn ?string nil where it is none
+function scores.interval(name, interval)
+  if type(interval) ~= "table" or not is_number(interval.low)
+      or not is_number(interval.high) then
+    return nil
+  end
+  return scores.shown(name, interval.low) .. " to "
+    .. scores.shown(name, interval.high)
+end
+
+--- A count as people write it: 6,920.
+-- @number n
+-- @treturn string
+function scores.count(n)
+  local digits = ("%.0f"):format(n):reverse():gsub("%d%d%d", "%0,")
+  return (digits:reverse():gsub("^,", ""))
+end
+
+return scores

@@ -1,0 +1,159 @@
+--- What a person decided of the issues that an audit found: `issues.csv` with
+-- the columns `decision`, `label`, `who` and `why` beside the audit's own.
+-- What can't be understood is refused with its line before anything is done.
+-- @module lunula.refine.marks
+
+local csv = require "lunula.data.csv"
+local lines = require "lunula.data.lines"
+
+local marks = {}
+
+local NEEDED = { "file", "row", "kind", "suggestion", "decision" }
+local DECISIONS = { accept = true, reject = true, relabel = true }
+local SHOWN = 10  -- unknown decisions, in a message
+
+local function trimmed(text)
+  return text:match "^%s*(.-)%s*$"
+end
+
+local function header_of(input)
+  local names = csv.record(input)
+  if not names then error(input.name .. ": empty file", 0) end
+  local at = {}
+  for i, name in ipairs(names) do at[trimmed(name)] = i end
+  for _, name in ipairs(NEEDED) do
+    if not at[name] then
+      input:fail(1, "no column '%s'%s; there are: %s", name,
+        name == "decision" and ": add it, with accept, reject or relabel in "
+          .. "the rows that you decide" or "", table.concat(names, ", "))
+    end
+  end
+  return at, #names
+end
+
+local function is_blank(fields)
+  for _, field in ipairs(fields) do
+    if field:find "%S" then return false end
+  end
+  return true
+end
+
+local function mark_of(fields, at, line)
+  local mark = { line = line }
+  for name, position in pairs(at) do mark[name] = fields[position] end
+  mark.decision = trimmed(mark.decision):lower()
+  mark.label = trimmed(mark.label or "")
+  return mark
+end
+
+local function relabel_of(suggestion)
+  return suggestion:match "^relabel:%s*(.-)%s*$"
+end
+
+-- What an accepted suggestion does, and with what value.
+local function accepted(mark, input)
+  local suggestion = trimmed(mark.suggestion)
+  local label, text = relabel_of(suggestion), mark.suggestion
+    :match "^%s*replace: (.*)$"
+  if mark.label ~= "" and mark.label ~= label then
+    input:fail(mark.line, "accept is of the suggestion '%s', and the label "
+      .. "'%s' is given: for that one the decision is relabel", suggestion,
+      mark.label)
+  elseif suggestion == "remove" then
+    return "remove"
+  elseif label and label ~= "" then
+    return "relabel", label
+  elseif text and text:find "%S" then
+    return "replace", text
+  elseif suggestion == "keep" or suggestion == "look" then
+    return "none"
+  end
+  input:fail(mark.line, "accept: the suggestion '%s' is unknown; known: "
+    .. "remove, keep, look, 'relabel: LABEL', 'replace: TEXT'", suggestion)
+end
+
+local function relabelled(mark, input)
+  local label = mark.label ~= "" and mark.label
+    or relabel_of(trimmed(mark.suggestion)) or ""
+  if label == "" then
+    input:fail(mark.line, "relabel: to which label? Write it in the column "
+      .. "'label'")
+  end
+  return "relabel", label
+end
+
+local function settle(mark, input)
+  if mark.decision == "accept" then
+    mark.action, mark.value = accepted(mark, input)
+  elseif mark.decision == "relabel" then
+    mark.action, mark.value = relabelled(mark, input)
+  else
+    mark.action = "none"
+  end
+  mark.number = mark.row:find "^%s*[1-9]%d*%s*$" and tonumber(mark.row)
+  if not mark.number then
+    input:fail(mark.line, "row: expected a number from 1, got '%s'", mark.row)
+  end
+end
+
+local function refuse_unknown(unknown, input)
+  if #unknown == 0 then return end
+  local shown = {}
+  for i = 1, math.min(#unknown, SHOWN) do
+    shown[i] = ("'%s' in line %d"):format(unknown[i].decision, unknown[i].line)
+  end
+  if #unknown > SHOWN then
+    shown[SHOWN + 1] = ("and %d more"):format(#unknown - SHOWN)
+  end
+  error(("%s: unknown decision %s; known: accept, reject, relabel, or nothing")
+    :format(input.name, table.concat(shown, ", ")), 0)
+end
+
+local function of_file(found, name)
+  found[name] = found[name] or { n = 0, decided = {} }
+  return found[name]
+end
+
+local function read(input)
+  local at, width = header_of(input)
+  local found, unknown = {}, {}
+  for fields, line in csv.record, input do
+    if not is_blank(fields) then
+      if #fields ~= width then
+        input:fail(line, "%d fields, the header has %d", #fields, width)
+      end
+      local mark = mark_of(fields, at, line)
+      local file = of_file(found, mark.file)
+      file.n = file.n + 1
+      if mark.decision ~= "" and not DECISIONS[mark.decision] then
+        unknown[#unknown + 1] = mark
+      elseif mark.decision ~= "" then
+        settle(mark, input)
+        file.decided[#file.decided + 1] = mark
+      end
+    end
+  end
+  refuse_unknown(unknown, input)
+  return found
+end
+
+--- The marks of all files.
+-- @string path of `issues.csv`
+-- @treturn table by the file's name as it stands there: `n` issues, and
+--   `decided`, an array of those that were, in order, each with all of its
+--   columns, `line`, `number` (of its row), `action` (remove, relabel, replace
+--   or none) and `value`
+-- @raise with the line, when a column is missing, or a decision, a suggestion
+--   that was accepted, or a row can't be understood
+-- @usage local found = marks.read "audit/issues.csv"
+-- print(#found["train.csv"].decided)
+function marks.read(path)
+  local file, why = io.open(path, "rb")
+  if not file then error(why, 0) end
+  local ok, found = pcall(read, lines.of(file, path))
+  file:close()
+  if not ok then error(found, 0) end
+  return found
+end
+
+return marks

@@ -1,0 +1,236 @@
+--- Splits that hold: which part each row is in, written to a file.
+-- A file of JSON lines: first what it is, then a line for each row, with its
+-- hash (`lunula.data.hash`), that of its texts without the label, and its part.
+-- When the data have grown, known rows keep their parts, so that a test set
+-- stays the same; what is gone from it or has another label is noticed.
+-- @module lunula.split.file
+
+local check = require "lunula.check"
+local data = require "lunula.data"
+local files = require("lunula.core").io
+local joined = require "lunula.data.joined"
+local json = require "lunula.json"
+local labels = require "lunula.labels"
+local opt = require "lunula.options"
+
+local file = {}
+
+local KIND = "split"
+local HASH = "^" .. ("%x"):rep(64) .. "$"
+local TEXT_DIGITS = 16  -- of the hash of the texts: it only tells who changed
+local RECORDED = { "seed", "stratify", "group", "order", "duplicates" }
+
+local function fail(message, ...)
+  error(message:format(...), 0)
+end
+
+local function text_hash(row)
+  return data.hash({ text = row.text, text_pair = row.text_pair })
+    :sub(1, TEXT_DIGITS)
+end
+
+-- {======== writing ========
+
+local function names_of(parts)
+  local named = {}
+  for name, part in pairs(parts) do
+    if name ~= "labels" then named[name] = check.table(part, "split.save: "
+      .. tostring(name)) end
+  end
+  if not next(named) then fail("split.save: no parts") end
+  return opt.names(named)
+end
+
+local function entries_of(parts, names)
+  local entries, part_of, counts = {}, {}, {}
+  for _, name in ipairs(names) do
+    counts[name] = #parts[name]
+    for i, row in ipairs(parts[name]) do
+      local hash = data.hash(row)
+      if (part_of[hash] or name) ~= name then
+        fail("%s: this row is in '%s', too, where all is the same: no file "
+          .. "can say which is which", labels.place(parts[name], i,
+          "split.save: " .. name), part_of[hash])
+      end
+      part_of[hash] = name
+      entries[#entries + 1] = { hash = hash, text = text_hash(row),
+        part = name }
+    end
+  end
+  return entries, counts
+end
+
+-- As JSON: hashes need no escapes, and there may be very many.
+local function line_of(entry)
+  return ('{"hash":"%s","part":%s,"text":"%s"}\n'):format(entry.hash,
+    json.encode(entry.part), entry.text)
+end
+
+-- What was said of the split, for who reads the file.
+local function recorded(given)
+  local said = {}
+  for _, name in ipairs(RECORDED) do said[name] = (given or {})[name] end
+  return said
+end
+
+--- Writes which part each row is in.
+-- @string path of the file, replaced when it is there
+-- @tparam table parts arrays of rows by name, as from @{split}
+-- @tparam[opt] table given the options that it was made with, to be read there
+-- @raise when equal rows are in two parts, or the file can't be written
+-- @usage split.save("split.jsonl", split(rows, { seed = 1 }), { seed = 1 })
+function file.save(path, parts, given)
+  check.path(path, "split.save: the file")
+  check.table(parts, "split.save: parts")
+  local names = names_of(parts)
+  local entries, counts = entries_of(parts, names)
+  local head, at = { kind = KIND, version = require("lunula").version,
+    counts = counts, options = recorded(given) }, -1
+  files.write(path, joined(function()
+    at = at + 1
+    if at == 0 then return json.encode(head) .. "\n" end
+    return entries[at] and line_of(entries[at])
+  end))
+end
+
+-- }========
+
+-- {======== reading ========
+
+local function is_split(head)
+  if type(head) ~= "table" or head.kind ~= KIND
+      or type(head.counts) ~= "table" then
+    return false
+  end
+  for name, count in pairs(head.counts) do
+    if type(name) ~= "string" or type(count) ~= "number" then return false end
+  end
+  return true
+end
+
+local function head_of(line, path)
+  local head = json.values(line, path .. ":1")
+  if not is_split(head) then
+    fail("%s:1: expected a split that lunula wrote", path)
+  end
+  return head
+end
+
+local function entry_of(line, counts, where)
+  local entry = json.values(line, where)
+  if type(entry) ~= "table" or type(entry.hash) ~= "string"
+      or not entry.hash:find(HASH) or type(entry.text) ~= "string"
+      or counts[entry.part] == nil then
+    fail("%s: expected hash, text and one of the parts", where)
+  end
+  return entry
+end
+
+local function check_counts(entries, counts, path)
+  local found = {}
+  for _, entry in ipairs(entries) do
+    found[entry.part] = (found[entry.part] or 0) + 1
+  end
+  for _, name in ipairs(opt.names(counts)) do
+    if (found[name] or 0) ~= counts[name] then
+      fail("%s: %d rows of '%s', and it says that there are %.14g", path,
+        found[name] or 0, name, counts[name])
+    end
+  end
+end
+
+--- Reads a file that `save` wrote.
+-- @string path
+-- @treturn table what its first line says: `counts`, by part, `options`
+-- @treturn {table,...} `{ hash=, text=, part= }` for each row, in order
+-- @raise with its line, when it is no such file, or rows of it are missing
+function file.read(path)
+  check.path(path, "split.load: the file")
+  local from, why = io.open(path, "rb")
+  if not from then error(why, 0) end
+  local entries, head, n = {}, nil, 0
+  for line in from:lines() do
+    n = n + 1
+    if n == 1 then
+      head = head_of(line, path)
+    else
+      entries[n - 1] = entry_of(line, head.counts, path .. ":" .. n)
+    end
+  end
+  from:close()
+  if not head then fail("%s: empty file", path) end
+  check_counts(entries, head.counts, path)
+  return head, entries
+end
+
+-- }========
+
+-- {======== known rows ========
+
+-- Rows by what `key_of` says, in order; each is taken once.
+local function queues(rows, key_of)
+  local waiting = {}
+  for i, row in ipairs(rows) do
+    local key = key_of(row)
+    waiting[key] = waiting[key] or { first = 1 }
+    table.insert(waiting[key], i)
+  end
+  return function(key)
+    local queue = waiting[key]
+    local i = queue and queue[queue.first]
+    if i then queue.first = queue.first + 1 end
+    return i
+  end
+end
+
+-- Finds the row of each entry that is there as it was; returns the others.
+local function find_same(entries, rows, row_of, part_of)
+  local take, lost = queues(rows, data.hash), {}
+  for at, entry in ipairs(entries) do
+    local i = take(entry.hash)
+    row_of[at] = i
+    if i then part_of[i] = entry.part else lost[#lost + 1] = at end
+  end
+  return lost
+end
+
+-- A row that nobody knows has the texts of one that is lost: it is that one
+-- with another label.
+local function find_touched(entries, rows, lost, row_of, part_of)
+  local unknown = {}
+  for i, row in ipairs(rows) do
+    if not part_of[i] then unknown[#unknown + 1] = { i = i, row = row } end
+  end
+  local take = queues(unknown, function(each) return text_hash(each.row) end)
+  local touched, missing = {}, {}
+  for _, at in ipairs(lost) do
+    local entry = entries[at]
+    local found = take(entry.text)
+    if found then
+      local i = unknown[found].i
+      row_of[at], part_of[i] = i, entry.part
+      touched[#touched + 1] = { row = rows[i], part = entry.part }
+    else
+      missing[entry.part] = (missing[entry.part] or 0) + 1
+    end
+  end
+  return touched, missing
+end
+
+--- Finds the rows that a file knows.
+-- @tparam {table,...} entries as from `read`
+-- @tparam {table,...} rows
+-- @treturn table by the number of an entry its row's, where it is there
+-- @treturn table by the number of a row its part, where it is known
+-- @treturn {table,...} `{ row=, part= }` for each whose label is another
+-- @treturn table by part how many are not there
+function file.find(entries, rows)
+  local row_of, part_of = {}, {}
+  local lost = find_same(entries, rows, row_of, part_of)
+  local touched, missing = find_touched(entries, rows, lost, row_of, part_of)
+  return row_of, part_of, touched, missing
+end
+
+-- }========
+
+return file
