@@ -50,7 +50,8 @@ local function picture(title, groups, all, share_of)
   if #items == 0 then return false end
   local whole = number.known(fields.table(share_of(all)).share)
   return dots.figure { title = title, note = whole and "Dashed: all texts.",
-    says = ("Shares of %d groups."):format(#items), items = items,
+    says = ("Shares of %s."):format(number.counted(#items, "group")),
+    items = items,
     text_of = number.share, reference = whole, columns = { named = true,
       grid.text "Group", grid.number "Texts", grid.number "Share",
       grid.number "95 % interval" }, rows = rows }

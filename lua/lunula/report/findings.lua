@@ -140,9 +140,10 @@ local function counts(document)
   for i = #kinds, MOST_KINDS + 1, -1 do kinds[i] = nil end
   return plot.figure {
     title = "What was found", note = severity_key(),
-    says = ("%s findings of %d kinds; most of them: %s, %s."):format(
-      number.count(total), #rows, markup.label(fields.words(kinds[1].kind),
-      NAME), number.count(kinds[1].n)),
+    says = ("%s of %s; most of them: %s, %s."):format(
+      number.counted(total, "finding"), number.counted(#rows, "kind"),
+      markup.label(fields.words(kinds[1].kind), NAME),
+      number.count(kinds[1].n)),
     height = 16 + #kinds * ROW, drawing = bars(kinds),
     columns = { named = true, grid.text "Kind", grid.number "Lines",
       grid.text "By severity" }, rows = rows }

@@ -61,6 +61,14 @@ function number.count(value)
   return grouped(number.fixed(value, 0))
 end
 
+--- A count of things.
+-- @number value
+-- @string noun in the singular; its plural has an s
+-- @treturn string "1 file", "3 files"
+function number.counted(value, noun)
+  return number.count(value) .. " " .. noun .. (value == 1 and "" or "s")
+end
+
 --- Any figure: whole numbers as they are, others with so many decimals that
 -- some four digits tell something.
 -- @param value

@@ -186,6 +186,7 @@ p code,li code,td code{background:var(--panel);padding:.1em .3em}
 blockquote{border-left:3px solid var(--line);padding-left:1rem;margin-left:0;
 color:var(--soft)}
 hr{border:0;border-top:1px solid var(--line);margin:1.5rem 0}
+.ok,.missed{white-space:nowrap}
 .ok{color:var(--c);font-weight:600}
 .missed{color:var(--b);font-weight:600}
 @media (max-width:32rem){
@@ -206,9 +207,10 @@ nav,.skip,details{display:none}
 table{font-size:8.5pt}
 th,td,td.long,th.long{min-width:0}
 .upright td.right,.upright td.wrong{font-size:6pt;padding:1pt 2pt}
-figure,tr,.errors li,.tiles div{break-inside:avoid}
-h2,h3,h4,figcaption,.where,.note{break-after:avoid}
-th,td{overflow-wrap:anywhere}
+figure,tr,p,.errors li,.tiles div{break-inside:avoid}
+h2,h3,h4,figcaption,.where,h3+.note{break-after:avoid}
+tbody th,td:not(.n){overflow-wrap:anywhere;min-width:6em}
+.matrix tbody th{min-width:24mm}
 .matrix td.right,.matrix td.wrong{min-width:0}
 pre{white-space:pre-wrap}
 a{color:inherit}

@@ -69,10 +69,10 @@ function MAIN.audit(document)
     rows = rows + (number.known(file.rows) or 0)
   end
   return {
-    { "Findings", number.count(total), ("of %s kinds"):format(
-      number.count(kinds)) },
-    { "Rows", number.count(rows), ("in %s files"):format(
-      number.count(#fields.table(document.files))) },
+    { "Findings", number.count(total), "of " .. number.counted(kinds,
+      "kind") },
+    { "Rows", number.count(rows), "in " .. number.counted(
+      #fields.table(document.files), "file") },
   }
 end
 
