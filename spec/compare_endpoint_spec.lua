@@ -80,6 +80,20 @@ describe("A key", function()
       "k%y"))
     assert.are.equal("nothing", reply.masked("nothing", nil))
   end)
+
+  it("is masked in what a server says, escaped or about to be cut", function()
+    local key = "sk-ab/cd+ef"
+    for body, shown in pairs {
+      [('{"error":{"message":"%s%s!"}}'):format(("x"):rep(195), key)] =
+        ("x"):rep(195) .. "[the ",
+      ['{"odd":["sk-ab\\/cd\\u002bef"]}'] = '{"odd":["[the key]"]}',
+      ["<p>sk-ab/cd+ef</p>"] = "<p>[the key]</p>",
+    } do
+      local _, why = reply.read({ body = body, status = 401, code = 0,
+        headers = {} }, key)
+      assert.are.equal("HTTP 401: " .. shown, why)
+    end
+  end)
 end)
 
 describe("A language model that is asked", function()
@@ -296,7 +310,7 @@ describe("A language model that is asked", function()
     broken = "HTTP 500: out of order, after 2 tries",
     html = "no answer of a chat model: <html>Welcome to the proxy</html>, "
       .. "after 2 tries",
-    empty = 'no answer of a chat model: {"choices": []}, after 2 tries',
+    empty = 'no answer of a chat model: {"choices":[]}, after 2 tries',
     huge = "a reply of more than 4 MiB",
     moved = "HTTP 307",
     echo = "HTTP 400: refused Bearer [the key], sorry",
@@ -372,6 +386,19 @@ describe("A language model that is asked", function()
       assert.is_nil((printed .. said .. file.read(to)):find(KEY, 1, true))
       assert.are.equal(12, #lines_of(to))
     end)
+
+  it("leaves no folder where all programs of a terminal are ended", function()
+    local before = requests "stuck"
+    local process = shell.start("setsid " .. shell.line(run.command(
+      words_of("stuck", fresh()), { "TMPDIR=" .. path "tmp" }))
+      .. " >/dev/null 2>&1 & echo $!")
+    local pid = process:read "*l"
+    process:close()
+    wait_until(function() return requests "stuck" > before end)
+    assert.are_not.equal("", pools())
+    shell.must { "kill", "-TERM", "-" .. pid }
+    wait_until(function() return pools() == "" end)
+  end)
 
   it("is left alone after Ctrl-C, and asked the rest later", function()
     local to = fresh()

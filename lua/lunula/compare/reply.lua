@@ -35,17 +35,19 @@ function reply.masked(text, key)
 end
 
 local function decoded(body)
-  local ok, value = pcall(json.values, body or "", "reply")
+  local ok, value = pcall(json.decode, body, "reply")
   return ok and type(value) == "table" and value or nil
 end
 
--- What a server says went wrong: they differ in where they say it.
-local function complaint(body)
-  local value = decoded(body) or {}
-  local said = value.error or value.message or value.detail
+-- What a server says went wrong: they differ in where they say it. JSON is
+-- written anew, since its escapes could hide the key, and what would be cut is
+-- masked before.
+local function complaint(body, key)
+  local value = decoded(body)
+  local said = value and (value.error or value.message or value.detail)
   if type(said) == "table" then said = said.message end
-  if type(said) ~= "string" then said = body or "" end
-  said = said:gsub("[%c%s]+", " "):sub(1, SHOWN)
+  if type(said) ~= "string" then said = value and json.encode(value) or body end
+  said = reply.masked(said, key):gsub("[%c%s]+", " "):sub(1, SHOWN)
   return said:find "%S" and ": " .. json.utf8(said) or ""
 end
 
@@ -99,11 +101,9 @@ function reply.read(got, key)
     local value = decoded(got.body)
     local answer = value and answer_of(value, got, key)
     if answer then return answer end
-    return nil, "no answer of a chat model"
-      .. reply.masked(complaint(got.body), key), true
+    return nil, "no answer of a chat model" .. complaint(got.body, key), true
   end
-  local why = ("HTTP %d%s"):format(got.status,
-    reply.masked(complaint(got.body), key))
+  local why = ("HTTP %d%s"):format(got.status, complaint(got.body, key))
   return nil, why, BUSY[got.status] or got.status >= 500,
     retry_after(got.headers)
 end
