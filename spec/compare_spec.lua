@@ -35,6 +35,13 @@ describe("An answer", function()
       end
     end)
 
+  it("takes no time to speak of, however much space is in it", function()
+    local space = (" "):rep(2 ^ 20)
+    assert.is_true(parser:read("joy" .. space .. "!").unparsed)
+    assert.are.equal("Joy", parser:read(space .. '"joy' .. space .. '".').label)
+    assert.is_true(parser:read(space).unparsed)
+  end)
+
   it("may say that there is none", function()
     assert.is_true(parser:read("None.").abstained)
     assert.is_true(parse.new({ "a" }, nil, ""):read(" ").abstained)

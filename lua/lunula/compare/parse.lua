@@ -5,6 +5,7 @@
 -- @module lunula.compare.parse
 
 local labels = require "lunula.labels"
+local trimmed = require "lunula.trimmed"
 
 local parse = {}
 
@@ -17,10 +18,6 @@ local QUOTES = {
   { '"', '"' }, { "'", "'" }, { "`", "`" }, { "“", "”" }, { "‘", "’" },
   { "«", "»" },
 }
-
-local function trimmed(text)
-  return text:match "^%s*(.-)%s*$"
-end
 
 local function without_stop(text)
   return text:match "^(.*[^%s.])%s*%.$"
