@@ -45,6 +45,12 @@ local function places_of(drawn)
 end
 
 describe("The learning curve", function()
+  it("ends at a whole step, as read back from a file too", function()
+    local result = trained(4, function(i) return 1 / i end)
+    result.steps[4].step = 8 / 2  -- a float in Lua 5.4
+    assert.matches("\n +step 1 +4\n$", curve.text(result))
+  end)
+
   it("falls from the first step, top left, to the last, bottom right",
     function()
       local drawn, lines = loss_lines(trained(500, function(i)

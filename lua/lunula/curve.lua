@@ -177,7 +177,7 @@ local function point_picture(points, last, width, style)
 end
 
 local function axis(last, width)
-  local first, final = "step 1", tostring(last)
+  local first, final = "step 1", ("%.0f"):format(last)
   local gap = math.max(width - #first - #final, 1)
   return (" "):rep(LABEL + 1) .. "+" .. ("-"):rep(width) .. "\n"
     .. (" "):rep(LABEL + 2) .. first .. (" "):rep(gap) .. final .. "\n"
