@@ -362,6 +362,23 @@ describe("A language model that is asked", function()
       assert.matches("is no name of an environment variable", said, 1, true)
     end)
 
+  it("may have a query, which is not shown, but no password", function()
+    local _, code, said = run.lunula { "compare", path "model",
+      path "test.csv", "--endpoint", url "secret" .. "/?token=hidd3n",
+      "--llm=gpt", "--answers", fresh() }
+    assert.are.equal(1, code)
+    local paths = log_of("secret").paths
+    assert.are.equal("/secret/v1/chat/completions?token=hidd3n",
+      paths[#paths])
+    assert.matches(url "secret" .. "/chat/completions: HTTP 401", said, 1, true)
+    assert.is_nil(said:find("hidd3n", 1, true))
+    _, code, said = run.lunula { "compare", path "model", path "test.csv",
+      "--endpoint=http://bob:hidd3n@127.0.0.1:1/v1", "--llm=gpt" }
+    assert.are.equal(1, code)
+    assert.matches("a name or password in it would be seen", said, 1, true)
+    assert.is_nil(said:find("hidd3n", 1, true))
+  end)
+
   it("never has its key on a command line, in a file or in what is printed",
     function()
       local to = fresh()

@@ -36,14 +36,21 @@ end
 
 -- {======== options ========
 
+-- Where to ask, and how that is called in a message: without what stands behind
+-- a question mark, which may be secret. A password would be on a command line.
 local function url_of(given)
   check.string(given, "compare: endpoint")
-  if not given:find "^https?://[^/%s]" or given:find "[%c%s]" then
+  if given:find "^%a+://[^/?#]*@" then
+    fail("compare: endpoint: a name or password in it would be seen by others; "
+      .. "the key is taken from the environment")
+  elseif not given:find "^https?://[^/%s?#]" or given:find "[%c%s#]" then
     fail("compare: endpoint: expected http:// or https:// and a place, got "
       .. "'%s'", given)
   end
-  local url = given:gsub("/+$", "")
-  return url:find "/chat/completions$" and url or url .. "/chat/completions"
+  local url, query = given:match "^([^?]*)(.*)$"
+  url = url:gsub("/+$", "")
+  if not url:find "/chat/completions$" then url = url .. "/chat/completions" end
+  return url .. query, url
 end
 
 -- The name of the variable that has a key, and the key; nil where none has.
@@ -72,7 +79,7 @@ end
 
 local function check_options(given)
   local o = options.check(given, KNOWN, "compare.ask")
-  o.url = url_of(o.endpoint)
+  o.url, o.place = url_of(o.endpoint)
   check.string(o.llm, "compare: llm")
   check.table(o.labels, "compare: labels")
   check.integer(o.shots, "compare: shots", { least = 0 })
@@ -234,7 +241,7 @@ local function run(self)
     :format(self.before + self.answered, self.before + #self.list,
       self.o.answers)
   if tostring(why):find "^interrupted" then fail("interrupted; %s", kept) end
-  fail("%s: %s; %s", self.o.url, tostring(why), kept)
+  fail("%s: %s; %s", self.o.place, tostring(why), kept)
 end
 
 -- }========
