@@ -102,6 +102,14 @@ describe("A language model that is asked", function()
     return
   end
 
+  it("is not asked again for a reply of which it says that it is too large",
+    function()
+      local answer, why, may_pass = reply.read({ body = "", status = 200,
+        code = 63, headers = {}, message = "Maximum file size exceeded" }, nil)
+      assert.are.same({ nil, "a reply of more than 4 MiB", false },
+        { answer, why, may_pass })
+    end)
+
   local server, server_pid, port, dir, rows, n
 
   local function path(name) return dir .. "/" .. name end
@@ -313,6 +321,7 @@ describe("A language model that is asked", function()
     empty = 'no answer of a chat model: {"choices":[]}, after 2 tries',
     huge = "a reply of more than 4 MiB",
     moved = "HTTP 307",
+    closed = "HTTP 429: no more today; it wants to be left alone for 86400 s",
     echo = "HTTP 400: refused Bearer [the key], sorry",
   } do
     it("ends where it must, with what the server said: " .. how, function()

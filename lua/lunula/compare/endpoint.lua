@@ -27,6 +27,7 @@ local KNOWN = {
 }
 local KEY_ENV = "OPENAI_API_KEY"
 local FIRST_DELAY, LONGEST_DELAY = 0.5, 60  -- seconds
+local LONGEST_REST = 3600  -- seconds that a server may ask for, and be given
 
 local now = core.system.monotonic
 
@@ -191,6 +192,8 @@ local function put_off(self, question, why, rest)
   if question.tries > self.o.max_retries then
     fail("%s, after %d tr%s", why, question.tries,
       question.tries == 1 and "y" or "ies")
+  elseif rest and rest > LONGEST_REST then
+    fail("%s; it wants to be left alone for %.0f s", why, rest)
   end
   local delay = math.max(delay_of(self, question), rest or 0)
   question.due = now() + delay
@@ -283,8 +286,8 @@ end
 -- @func[opt] given.on_progress called with `{done=, total=, texts=, seconds=}`
 -- @func[opt] given.on_notice called with a line when a question is put off
 -- @treturn table as from `compare.read`
--- @raise when the server refuses, or a question was asked too often: all
---   answers so far stay in the file
+-- @raise when the server refuses, wants to be left alone for more than an hour,
+--   or a question was asked too often: all answers so far stay in the file
 -- @usage local theirs = lunula.compare.ask(rows, { llm = "llama3",
 --   endpoint = "http://localhost:11434/v1", labels = model.labels })
 function endpoint.ask(rows, given)

@@ -246,8 +246,9 @@ end
 --   labels of the classifier), `abstained`, `unparsed`, `answered`,
 --   `answered_accuracy` and, where known, `seconds` (of a language model the
 --   sum of what each answer took), `tokens_per_second`, `cost_per_1000` texts,
---   `memory_mib`; `difference` of a less b: `mean`,
---   `low`, `high`; `mcnemar`: `only_a`, `only_b`, `p`; `both`, `neither`;
+--   `memory_mib`; `difference` of a less b: `mean`, `low`, `high`, `p` (see
+--   `bootstrap.difference`); `mcnemar`: `only_a`, `only_b`, `p`; `both`,
+--   `neither`;
 --   `per_label`; `wins`: `a` and `b`, texts; `left_out`, counts;
 --   `matched_loosely`. `tostring` gives a page for a terminal
 -- @raise when there are no rows, or a label is not one of the model's; where

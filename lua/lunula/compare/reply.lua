@@ -15,6 +15,8 @@ local FLEETING = {
   [52] = true, [55] = true, [56] = true, [92] = true,
 }
 
+local TOO_LARGE = 63  -- curl: the server said so before it sent anything
+
 -- HTTP statuses likewise; from 500 on a server is out of order
 local BUSY = { [408] = true, [409] = true, [425] = true, [429] = true }
 
@@ -92,7 +94,7 @@ end
 -- @treturn ?bool whether it may be better the next time
 -- @treturn ?number seconds that the server wants to be left alone
 function reply.read(got, key)
-  if got.body == nil then
+  if got.body == nil or got.code == TOO_LARGE then
     return nil, "a reply of more than 4 MiB", false
   elseif got.status == 0 or got.code ~= 0 and got.status == 200 then
     return nil, reply.masked(got.message, key), FLEETING[got.code]
