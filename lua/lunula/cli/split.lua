@@ -196,13 +196,14 @@ function split.run(values)
   checkpoint.make_folders(values.output)
   check_places(values, is_known)
   local parts, report = make(lunula, values, rows, is_known)
+  -- first: with it, parts that a crash leaves out are written the next time
+  lunula.split.save(values.file, parts, options_of(values))
   for _, name in ipairs(PARTS) do
     if parts[name] then
       write_part(path_of(values, name), source, in_order(rows, parts[name]),
         bytes_of)
     end
   end
-  lunula.split.save(values.file, parts, options_of(values))
   tell(report)
   for _, name in ipairs(PARTS) do
     if parts[name] then
