@@ -96,6 +96,32 @@ describe("A key", function()
   end)
 end)
 
+describe("compare.ask", function()
+  it("says what is wrong with what it is given", function()
+    local function fails(message, rows, changes)
+      local o = { endpoint = "http://127.0.0.1:1/v1", llm = "m",
+        labels = LABELS, max_retries = 0 }
+      for name, value in pairs(changes or {}) do o[name] = value end
+      local ok, why = pcall(compare.ask, rows, o)
+      assert.is_false(ok)
+      assert.are.equal(message, why)
+    end
+    local rows = { { text = "a film" } }
+    fails("compare.ask: no rows", {})
+    fails("compare.ask: row 1: text: expected a string, got number",
+      { { text = 5 } })
+    fails("compare: key_env: expected a string, got 5", rows,
+      { key_env = 5 })
+    fails("compare: prompt: expected a path, got 5", rows, { prompt = 5 })
+    fails("compare: on_notice: expected a function, got 5", rows,
+      { on_notice = 5 })
+    fails("compare: shots_from: row 1: label: expected a string, got nil",
+      rows, { shots = 1, shots_from = rows })
+    assert.has_error(function() compare.sample({}, 5) end,
+      "compare.sample: no rows")
+  end)
+end)
+
 describe("A language model that is asked", function()
   if not shell.has("python3") or not shell.has("curl") then
     pending("needs python3 and curl")

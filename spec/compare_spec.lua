@@ -60,6 +60,8 @@ describe("An answer", function()
         "compare: map: 'x' is to be 'c', which is no label; there are: a, b")
       assert.has_error(function() parse.new({ "a" }, nil, "a") end,
         "compare: abstain: 'a' is a label")
+      assert.has_error(function() parse.new({ "a" }, { x = "a" }, "x") end,
+        "compare: abstain: 'x' is a label's other name in the map")
     end)
 
   it("may be mapped to the label that another one has the name of",

@@ -9,6 +9,7 @@ local answers = require "lunula.compare.answers"
 local check = require "lunula.check"
 local core = require "lunula.core"
 local json = require "lunula.json"
+local labels = require "lunula.labels"
 local options = require "lunula.options"
 local parse = require "lunula.compare.parse"
 local pool = require "lunula.compare.pool"
@@ -56,7 +57,7 @@ end
 
 -- The name of the variable that has a key, and the key; nil where none has.
 local function key_of(given)
-  local name = given or KEY_ENV
+  local name = check.string(given or KEY_ENV, "compare: key_env")
   if not name:find "^[%a_][%w_]*$" then
     fail("compare: key_env: '%s' is no name of an environment variable", name)
   end
@@ -78,13 +79,21 @@ local function read_file(path)
   return text
 end
 
+local function check_prompt(o)
+  labels.check(o.labels, "compare", 1)
+  if o.prompt ~= nil then check.path(o.prompt, "compare: prompt") end
+  check.integer(o.shots, "compare: shots", { least = 0 })
+  if o.shots > 0 then labels.check_rows(o.shots_from, "compare: shots_from") end
+end
+
 local function check_options(given)
   local o = options.check(given, KNOWN, "compare.ask")
   o.url, o.place = url_of(o.endpoint)
   check.string(o.llm, "compare: llm")
-  check.table(o.labels, "compare: labels")
-  check.integer(o.shots, "compare: shots", { least = 0 })
-  if o.shots > 0 then check.table(o.shots_from, "compare: shots_from") end
+  check_prompt(o)
+  for _, name in ipairs { "on_progress", "on_notice" } do
+    if o[name] ~= nil then check.func(o[name], "compare: " .. name) end
+  end
   check.integer(o.concurrency, "compare: concurrency", { least = 1, most = 64 })
   check.number(o.temperature, "compare: temperature", { least = 0 })
   check.integer(o.timeout, "compare: timeout", { least = 1 })
@@ -286,12 +295,14 @@ end
 -- @func[opt] given.on_progress called with `{done=, total=, texts=, seconds=}`
 -- @func[opt] given.on_notice called with a line when a question is put off
 -- @treturn table as from `compare.read`
--- @raise when the server refuses, wants to be left alone for more than an hour,
---   or a question was asked too often: all answers so far stay in the file
+-- @raise when there are no rows; when the server refuses, wants to be left
+--   alone for more than an hour, or a question was asked too often: all answers
+--   so far stay in the file
 -- @usage local theirs = lunula.compare.ask(rows, { llm = "llama3",
 --   endpoint = "http://localhost:11434/v1", labels = model.labels })
 function endpoint.ask(rows, given)
   local o = check_options(given)
+  labels.check_texts(rows, "compare.ask")
   local prompt = prompt_of(rows, o)
   local store = answers.open(o.answers, name_of(prompt, o))
   local ok, why = pcall(run, new_asking(rows, prompt, store, o))

@@ -299,8 +299,10 @@ end
 -- @int n how many; all where there are no more
 -- @int[opt=0] seed
 -- @treturn {table,...} copies, with their `number` among all
+-- @raise when there are no rows
 -- @usage local some = compare.sample(rows, 200)
 function compare.sample(rows, n, seed)
+  labels.check_texts(rows, "compare.sample")
   check.integer(n, "compare.sample: n", { least = 1 })
   local order = sampler.order(#rows, { seed = seed or 0 })
   local numbers, some = {}, {}

@@ -71,8 +71,9 @@ end
 local function add_abstention(self, value, known)
   if value == nil then return end
   value = trimmed(value)
-  if known[value] then
-    error(("compare: abstain: '%s' is a label"):format(value), 0)
+  if self.exact[value] then
+    error(("compare: abstain: '%s' is a label%s"):format(value,
+      known[value] and "" or "'s other name in the map"), 0)
   end
   add(self, value, { abstained = true })
 end
