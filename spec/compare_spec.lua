@@ -380,6 +380,24 @@ describe("A comparison", function()
     assert.is_near(32 / 40, found.b.accuracy, 1e-12)
   end)
 
+  it("needs of answers no file, only their texts and what was said",
+    function()
+      local answers = { name = "gpt", rows = {} }
+      for i, row in ipairs(rows) do
+        answers.rows[i] = { text = row.text, said = row.label }
+      end
+      assert.are.equal(1, compare(model, rows, { against = answers }).b
+        .accuracy)
+      answers.rows[1].said = "maybe"
+      local ok, why = pcall(compare, model, rows, { against = answers })
+      assert.is_false(ok)
+      assert.matches("the answer to '" .. rows[1].text .. "'", why, 1, true)
+      answers.rows[1].said = nil
+      assert.has_error(function()
+        compare(model, rows, { against = answers })
+      end, "compare: against: row 1: said: expected a string, got nil")
+    end)
+
   it("is of two models where both are", function()
     local other = classifier(path "encoder", { labels = model.labels,
       seed = 3 })

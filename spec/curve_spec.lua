@@ -157,6 +157,8 @@ describe("The learning curve", function()
 
   it("is empty without steps, and refuses what it can't be", function()
     assert.are.equal("", curve.text { steps = {} })
+    assert.has_error(function() curve.text {} end,
+      "curve: steps: expected a table, got nil")
     assert.has_error(function() curve.text({ steps = {} }, { width = 20 }) end,
       "curve: width: expected an integer of at least 21, got 20")
     assert.has_error(function() curve.text({ steps = {} }, { high = 2 }) end,

@@ -306,6 +306,8 @@ describe("a split's file that is none", function()
     split.save(path, split(rows))
     fails("split.load: grow: expected one of test, train, validation, got "
       .. "'dev'", split.load, path, rows, { grow = { "dev" } })
+    fails("split.load: grow: expected one part at least", split.load, path,
+      rows, { grow = {} })
     fails("split.load: changed: expected one of error, report, got 'no'",
       split.load, path, rows, { changed = "no" })
   end)

@@ -69,6 +69,10 @@ local function check_theirs(theirs)
     fail("compare: against: expected a classifier, or answers as from "
       .. "compare.read")
   end
+  labels.check_texts(theirs.rows, "compare: against")
+  for i, answer in ipairs(theirs.rows) do
+    check.string(answer.said, ("compare: against: row %d: said"):format(i))
+  end
 end
 
 local function check_options(given)
