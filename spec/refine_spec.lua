@@ -394,6 +394,9 @@ describe("refine refuses", function()
       "issues.csv:2: row 3 of a.csv, which has 2" },
     { "a row that is none", { { "a.csv", "1.5", "remove", "accept" } },
       "issues.csv:2: row: expected a number from 1, got '1.5'" },
+    { "a row that is beyond counting",
+      { { "a.csv", ("9"):rep(30), "remove", "accept" } }, "issues.csv:2: row: "
+        .. "expected a number from 1, got '" .. ("9"):rep(30) .. "'" },
     { "an unknown suggestion", { { "a.csv", 1, "delete", "accept" } },
       "issues.csv:2: accept: the suggestion 'delete' is unknown; known: "
         .. "remove, keep, look, 'relabel: LABEL', 'replace: TEXT'" },

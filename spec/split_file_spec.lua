@@ -1,4 +1,5 @@
 local core = require "lunula.core"
+local data = require "lunula.data"
 local file = require "spec.support.file"
 local json = require "lunula.json"
 local run = require "spec.support.run"
@@ -427,6 +428,24 @@ describe("lunula split", function()
     _, code, why = run.lunula(words)
     assert.are.equal(0, code, why)
     assert.are.equal(test, file.read(dir .. "/t/test.csv"))
+  end)
+
+  it("writes the parts that a split of the library has", function()
+    write(20)
+    local rows = data.read(path)
+    local function made(name)
+      split.save(dir .. "/s.jsonl", { train = { rows[1], rows[2] },
+        [name] = { rows[3] } })
+      return lunula_split("--file=" .. dir .. "/s.jsonl")
+    end
+    local said, code = made "dev"
+    assert.are.equal(0, code)
+    assert.are.equal("out/train.csv  19\nout/dev.csv  1\n", said)
+    assert.are.equal(HEAD .. record(3), part "dev.csv")
+    local _, status, notes = made "../dev"
+    assert.are.equal(1, status)
+    assert.are.equal("lunula: s.jsonl: part '../dev' can't be a file's name\n",
+      notes)
   end)
 
   it("overwrites nothing that it has not written", function()

@@ -18,6 +18,7 @@ local NEEDED = { "file", "row", "kind", "suggestion", "decision" }
 local FILLED = { "file", "row", "kind", "suggestion" }
 local DIVIDERS = { [";"] = "semicolons", ["\t"] = "tabs" }
 local DECISIONS = { accept = true, reject = true, relabel = true }
+local MOST_ROWS = 2 ^ 53  -- what is more is no number of a row
 local SHOWN = 10  -- unknown decisions, in a message
 
 -- where each column stands that is looked at
@@ -122,7 +123,7 @@ local function settle(mark, input)
     mark.action = "none"
   end
   mark.number = mark.row:find "^%s*[1-9]%d*%s*$" and tonumber(mark.row)
-  if not mark.number then
+  if not mark.number or mark.number > MOST_ROWS then
     input:fail(mark.line, "row: expected a number from 1, got '%s'", mark.row)
   end
 end
