@@ -11,9 +11,9 @@
 --    those that are surest of the true class before the given one.
 --
 -- What it finds, and the order, is what cleanlab's `find_label_issues` finds
--- where its sorts are stable: rows of equal rank come in their order here. (With
--- NumPy's own sorts, ties, and with many classes a few rows of what is found,
--- hang on the processor.)
+-- where its sorts are stable: rows of equal rank come in their order here.
+-- (With NumPy's own sorts, ties, and with many classes a few rows of what is
+-- found, hang on the processor.)
 -- @module lunula.confident
 
 local check = require "lunula.check"
