@@ -4,6 +4,7 @@
 -- @module lunula.refine.marks
 
 local csv = require "lunula.data.csv"
+local json = require "lunula.json"
 local lines = require "lunula.data.lines"
 
 local marks = {}
@@ -23,9 +24,10 @@ local function header_of(input)
   for i, name in ipairs(names) do at[trimmed(name)] = i end
   for _, name in ipairs(NEEDED) do
     if not at[name] then
-      input:fail(1, "no column '%s'%s; there are: %s", name,
+      input:fail(1, "no column '%s'%s; there are: %s%s", name,
         name == "decision" and ": add it, with accept, reject or relabel in "
-          .. "the rows that you decide" or "", table.concat(names, ", "))
+          .. "the rows that you decide" or "", table.concat(names, ", "),
+        csv.advice(names))
     end
   end
   return at, #names
@@ -82,7 +84,21 @@ local function relabelled(mark, input)
   return "relabel", label
 end
 
+-- what is written into the new file and the log
+local WRITTEN = { "suggestion", "label", "who", "why" }
+
+local function check_encoding(mark, input)
+  for _, name in ipairs(WRITTEN) do
+    local value = mark[name] or ""
+    if json.utf8(value) ~= value then
+      input:fail(mark.line, "%s: this is not UTF-8: save it as 'CSV UTF-8'",
+        name)
+    end
+  end
+end
+
 local function settle(mark, input)
+  check_encoding(mark, input)
   if mark.decision == "accept" then
     mark.action, mark.value = accepted(mark, input)
   elseif mark.decision == "relabel" then
