@@ -7,8 +7,9 @@ local report = {
   name = "report",
   summary = "make a page to look at: curves, confusions, errors, audits",
   positional = {
-    { name = "INPUT", several = true, what = "figures of train, evaluate or "
-      .. "compare (--json), a folder of audit, or a model's" },
+    { name = "INPUT", several = true, what = "figures of train, evaluate, "
+      .. "compare or audit --since (--json), a folder of audit, or a "
+      .. "model's" },
   },
   options = {
     { name = "output", value = "FILE", required = true,
