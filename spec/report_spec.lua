@@ -326,7 +326,7 @@ describe("A report", function()
         "90.0 to 98.0\194\160%", "94.0\194\160%" },
         cells_below(root, "By \226\129\168length\226\129\169")[2])
       local others = cells_below(root, "By \226\129\168source")
-      assert.are.same({ "3 values more", "9", "50.0\194\160%",
+      assert.are.same({ "(other): 3 values", "9", "50.0\194\160%",
         "not known" }, others[2])
       assert.are.same({ "2024", "5", "60.0\194\160%", "not known" },
         others[3])

@@ -2,6 +2,7 @@
 -- hub, in the order in which a card shows them.
 -- @module lunula.card.scores
 
+local number = require "lunula.report.number"
 local problem = require "lunula.problem"
 
 local scores = {}
@@ -74,11 +75,10 @@ function scores.interval(name, interval)
 end
 
 --- A count as people write it: 6,920.
--- @number n
--- @treturn string
+-- @param n what a document says it is
+-- @treturn string "unknown" where it is no number
 function scores.count(n)
-  local digits = ("%.0f"):format(n):reverse():gsub("%d%d%d", "%0,")
-  return (digits:reverse():gsub("^,", ""))
+  return is_number(n) and number.count(n) or "unknown"
 end
 
 return scores
