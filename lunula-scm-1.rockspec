@@ -339,6 +339,7 @@ build = {
     ["lunula.report.dots"] = "lua/lunula/report/dots.lua",
     ["lunula.report.effect"] = "lua/lunula/report/effect.lua",
     ["lunula.report.errors"] = "lua/lunula/report/errors.lua",
+    ["lunula.report.escaped"] = "lua/lunula/report/escaped.lua",
     ["lunula.report.fairness"] = "lua/lunula/report/fairness.lua",
     ["lunula.report.fields"] = "lua/lunula/report/fields.lua",
     ["lunula.report.figures"] = "lua/lunula/report/figures.lua",

@@ -10,6 +10,7 @@ local run = require "spec.support.run"
 local scale = require "lunula.report.scale"
 local style = require "lunula.report.style"
 local tiny = require "spec.support.tiny"
+local written = require "lunula.card.markdown"
 
 local function page(...)
   return html.parse(report.page { ... })
@@ -545,10 +546,24 @@ describe("A report", function()
       assert.are.equal('<pre tabindex="0"><code>x &lt; **y**\n\nz</code>'
         .. "</pre>", rendered "```lua\nx < **y**\n\nz\n```\n")
       assert.matches("<thead><tr><th scope=\"col\">a</th>.*<tbody><tr><td>"
-        .. "<code>1</code></td><td>2</td></tr></tbody>",
+        .. "<code>1</code></td><td class=\"n\">2</td></tr></tbody>",
         rendered "| a | b |\n|---|--:|\n| `1` | 2 |\n")
       assert.are.equal("<blockquote><p>a b</p></blockquote><hr>",
         rendered "> a\n> b\n\n---\n")
+    end)
+
+    it("shows what lunula card writes as it was, whatever is in it", function()
+      local said = "a|b <i> C&A x_y *z* [k](u) `c` ~d~ $e$ \\ &lt; __m__"
+      local shown = said:gsub("&", "&amp;"):gsub("<", "&lt;"):gsub(">", "&gt;")
+      assert.are.equal("<p>" .. shown .. "</p>", rendered(written.text(said)))
+      assert.matches("<tbody><tr><td>" .. shown:gsub("%p", "%%%0") .. "</td>",
+        rendered(written.table({ "x", "y" }, { { written.line(said), "2" } })))
+      assert.are.equal("<p># a 1. b - c</p>",
+        rendered(written.text "# a\n1. b\n- c"))
+      assert.are.equal("<p><code>\\*&amp;lt;</code></p>",
+        rendered "`\\*&lt;`")
+      assert.are.equal('<pre tabindex="0"><code>\\| &amp;amp;</code></pre>',
+        rendered "```\n\\| &amp;\n```")
     end)
 
     it("renders emphasis, and leaves names and products alone", function()
