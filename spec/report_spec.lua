@@ -437,6 +437,20 @@ describe("A report", function()
     end)
   end)
 
+  it("says of rows that a narrow page stacks that they are rows", function()
+    local found = html.all(page(documents.audit()), "table", "stacked")
+    assert.are.equal(1, #found)
+    assert.are.equal("table", found[1].attributes.role)
+    local n = {}
+    for _, name in ipairs { "tr", "td", "th", "tbody", "thead" } do
+      for _, node in ipairs(html.all(found[1], name)) do
+        local role = node.attributes.role
+        n[role] = (n[role] or 0) + 1
+      end
+    end
+    assert.are.same({ row = 2, cell = 5, columnheader = 5, rowgroup = 2 }, n)
+  end)
+
   describe("of a refinement", function()
     it("draws the accuracy before and after, and tells the changes", function()
       local root = page(documents.effect())
