@@ -295,6 +295,7 @@ build = {
     ["lunula.metrics.lists"] = "lua/lunula/metrics/lists.lua",
     ["lunula.metrics.mcnemar"] = "lua/lunula/metrics/mcnemar.lua",
     ["lunula.metrics.multi_label"] = "lua/lunula/metrics/multi_label.lua",
+    ["lunula.metrics.names"] = "lua/lunula/metrics/names.lua",
     ["lunula.metrics.ordinal"] = "lua/lunula/metrics/ordinal.lua",
     ["lunula.metrics.proportion"] = "lua/lunula/metrics/proportion.lua",
     ["lunula.metrics.ranking"] = "lua/lunula/metrics/ranking.lua",

@@ -381,7 +381,7 @@ describe("A report", function()
     it("shows a regression, which has no labels", function()
       local root = page { kind = "evaluation", n = 10, mse = 0.5, mae = 0.4,
         pearson = 0.91, loss = 0.5 }
-      assert.are.same({ "Pearson", "0.910" }, table_named(root, "Scores")[4])
+      assert.are.same({ "Pearson correlation", "0.910" }, table_named(root, "Scores")[4])
     end)
   end)
 
