@@ -381,7 +381,8 @@ describe("A report", function()
     it("shows a regression, which has no labels", function()
       local root = page { kind = "evaluation", n = 10, mse = 0.5, mae = 0.4,
         pearson = 0.91, loss = 0.5 }
-      assert.are.same({ "Pearson correlation", "0.910" }, table_named(root, "Scores")[4])
+      assert.are.same({ "Pearson correlation", "0.910" },
+        table_named(root, "Scores")[4])
     end)
   end)
 
@@ -562,6 +563,8 @@ describe("A report", function()
       assert.matches("<thead><tr><th scope=\"col\">a</th>.*<tbody><tr><td>"
         .. "<code>1</code></td><td class=\"n\">2</td></tr></tbody>",
         rendered "| a | b |\n|---|--:|\n| `1` | 2 |\n")
+      assert.matches("<table><tbody><tr><td>1</td>",
+        rendered "|  |  |\n|---|---|\n| 1 | 2 |\n", 1, true)
       assert.are.equal("<blockquote><p>a b</p></blockquote><hr>",
         rendered "> a\n> b\n\n---\n")
     end)

@@ -156,13 +156,23 @@ local function classes_of(rule_line)
   return classes
 end
 
-local function row_of(name, line, classes)
+local function row_of(line, classes)
   local cells = {}
   for i, cell in ipairs(cells_of(line)) do
-    cells[i] = e[name] { scope = name == "th" and "col" or false,
-      class = classes[i] or false, cell }
+    cells[i] = e.td { class = classes[i] or false, cell }
   end
   return e.tr(cells)
+end
+
+-- A head without a word is none.
+local function head_of(line, classes)
+  if not line:find "[^%s|]" then return false end
+  local cells = {}
+  for i, cell in ipairs(cells_of(line)) do
+    cells[i] = markup.text(cell) == "" and e.td { "" }
+      or e.th { scope = "col", class = classes[i] or false, cell }
+  end
+  return e.thead { e.tr(cells) }
 end
 
 local function pipes(state, line)
@@ -174,11 +184,11 @@ local function pipes(state, line)
   local rows, classes = {}, classes_of(below)
   state.at = state.at + 2
   while line_at(state) and line_at(state):find("|", 1, true) do
-    rows[#rows + 1] = row_of("td", line_at(state), classes)
+    rows[#rows + 1] = row_of(line_at(state), classes)
     state.at = state.at + 1
   end
   return grid.box("Table of the card",
-    e.table { e.thead { row_of("th", line, classes) }, e.tbody(rows) })
+    e.table { head_of(line, classes), e.tbody(rows) })
 end
 
 local function item_of(line)
