@@ -403,8 +403,7 @@ describe("refine refuses", function()
       .. "relabel in the rows that you decide; there are: file, row, kind, "
       .. "suggestion", "a.csv")
     file.write(path "issues.csv", "file;row;kind\n")
-    fails("issues.csv:1: no column 'file'; there are: file;row;kind; it "
-      .. "seems separated by ';': save it with ','", "a.csv")
+    fails("issues.csv:1: no column 'file'; there are: file;row;kind", "a.csv")
     file.write(path "issues.csv", "")
     fails("issues.csv: empty file", "a.csv")
     file.write(path "issues.csv", HEADER .. "\na.csv,1\n")

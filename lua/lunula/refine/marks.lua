@@ -24,10 +24,9 @@ local function header_of(input)
   for i, name in ipairs(names) do at[trimmed(name)] = i end
   for _, name in ipairs(NEEDED) do
     if not at[name] then
-      input:fail(1, "no column '%s'%s; there are: %s%s", name,
+      input:fail(1, "no column '%s'%s; there are: %s", name,
         name == "decision" and ": add it, with accept, reject or relabel in "
-          .. "the rows that you decide" or "", table.concat(names, ", "),
-        csv.advice(names))
+          .. "the rows that you decide" or "", table.concat(names, ", "))
     end
   end
   return at, #names
