@@ -356,7 +356,9 @@ describe("refine knows the audited file", function()
   it("by its content, where it is somewhere else now", function()
     file.write(path "b.csv", "text\na\nb\n")
     write_issues { { "a.csv", 1, "remove", "accept" } }
-    fails("issues.csv: no issue is of b.csv; they are of: a.csv", "b.csv")
+    fails("issues.csv: no issue is of b.csv; they are of: a.csv "
+      .. "(with the audit's summary.json beside it, a file is known by what "
+      .. "it holds)", "b.csv")
     summary { { file = path "a.csv", sha256 = core.sha256 "text\na\nb\n" } }
     assert.are.equal(1, refine(path "b.csv", options "b.csv").removed)
   end)
@@ -410,6 +412,9 @@ describe("refine refuses", function()
       { { "a.csv", 1, "relabel: y", "accept", "z" } },
       "issues.csv:2: accept is of the suggestion 'relabel: y', and the label "
         .. "'z' is given: for that one the decision is relabel" },
+    { "what a spreadsheet saved as other than UTF-8",
+      { { "a.csv", 1, "replace: caf\233", "accept" } },
+      "issues.csv:2: suggestion: this is not UTF-8: save it as 'CSV UTF-8'" },
     { "to leave no row", { { "a.csv", 1, "remove", "accept" },
       { "a.csv", 2, "remove", "accept" } }, "a.csv: no row would be left" },
     { "decisions that it does not know, all of them at once",

@@ -10,6 +10,7 @@ local run = require "spec.support.run"
 local scale = require "lunula.report.scale"
 local style = require "lunula.report.style"
 local tiny = require "spec.support.tiny"
+local written = require "lunula.card.markdown"
 
 local function page(...)
   return html.parse(report.page { ... })
@@ -47,7 +48,7 @@ end
 
 local function everything()
   return documents.training(), documents.evaluation(3),
-    documents.comparison(), documents.audit(),
+    documents.comparison(), documents.audit(), documents.effect(),
     { kind = "card", path = "m", text = "# A card\n\nText.\n" }
 end
 
@@ -97,7 +98,7 @@ describe("A report", function()
         ids["#" .. (section.attributes.id or "")] = true
       end
       local links = html.all(html.all(root, "nav")[1], "a")
-      assert.are.equal(5, #links)
+      assert.are.equal(6, #links)
       for _, link in ipairs(links) do
         assert.is_true(ids[link.attributes.href])
       end
@@ -120,7 +121,7 @@ describe("A report", function()
       local summary = html.all(page(everything()), "section", "first")[1]
       assert.is_true(has(summary, "90.0\194\160%87.1 to 92.4\194\160%"))
       assert.is_true(has(summary, "Best epoch2 of 3"))
-      assert.is_true(has(summary, "Difference+5.0points, p 0.154"))
+      assert.is_true(has(summary, "Difference+5.0points, p = 0.154"))
       assert.is_true(has(summary, "Findings58of 2 kinds"))
     end)
   end)
@@ -210,6 +211,26 @@ describe("A report", function()
         assert.are.equal(3, #html.all(figure, "circle", "dot"))
         assert.are.equal(3, #html.all(figure, "rect", "dot"))
         assert.is_true(has(figure, "training"))
+      end)
+
+    it("names each of few epochs, and close shares by different numbers",
+      function()
+        local close = documents.training()
+        for i, entry in ipairs(close.history) do
+          entry.validation.accuracy = 0.9 + i / 500
+          entry.validation.macro_f1 = 0.9 + i / 500
+        end
+        local figure = figure_of(page(close), "Validation scores by epoch")
+        local seen = {}
+        for _, text in ipairs(html.all(figure, "text")) do
+          local name = html.text(text)
+          if name:find "^%d" then
+            assert.is_nil(seen[name], name)
+            seen[name] = true
+          end
+        end
+        assert.is_true(seen["1"] and seen["2"] and seen["3"])
+        assert.is_true(seen["90.2\194\160%"])
       end)
 
     it("draws validations within epochs by step, the best step marked",
@@ -306,7 +327,7 @@ describe("A report", function()
         "90.0 to 98.0\194\160%", "94.0\194\160%" },
         cells_below(root, "By \226\129\168length\226\129\169")[2])
       local others = cells_below(root, "By \226\129\168source")
-      assert.are.same({ "3 values more", "9", "50.0\194\160%",
+      assert.are.same({ "(other): 3 values", "9", "50.0\194\160%",
         "not known" }, others[2])
       assert.are.same({ "2024", "5", "60.0\194\160%", "not known" },
         others[3])
@@ -360,7 +381,8 @@ describe("A report", function()
     it("shows a regression, which has no labels", function()
       local root = page { kind = "evaluation", n = 10, mse = 0.5, mae = 0.4,
         pearson = 0.91, loss = 0.5 }
-      assert.are.same({ "Pearson", "0.910" }, table_named(root, "Scores")[4])
+      assert.are.same({ "Pearson correlation", "0.910" },
+        table_named(root, "Scores")[4])
     end)
   end)
 
@@ -408,11 +430,50 @@ describe("A report", function()
     it("shows costs, examples, and what was left out", function()
       assert.are.same({ "Cost of 1,000 texts", "0.00040", "0.310" },
         table_named(root, "Cost")[3])
-      assert.are.same({ "3", "A delight.", "good", "good", "bad" },
+      assert.are.same({ "3", "A delight.", "good", "bad" },
         table_named(root, "Where only \226\129\168small\226\129\169 is right")
           [2])
       assert.are.same({ { "Why", "Texts" }, { "missing", "2" } },
         table_named(root, "Left out"))
+    end)
+  end)
+
+  it("says of rows that a narrow page stacks that they are rows", function()
+    local found = html.all(page(documents.audit()), "table", "stacked")
+    assert.are.equal(1, #found)
+    assert.are.equal("table", found[1].attributes.role)
+    local n = {}
+    for _, name in ipairs { "tr", "td", "th", "tbody", "thead" } do
+      for _, node in ipairs(html.all(found[1], name)) do
+        local role = node.attributes.role
+        n[role] = (n[role] or 0) + 1
+      end
+    end
+    assert.are.same({ row = 2, cell = 5, columnheader = 5, rowgroup = 2 }, n)
+  end)
+
+  describe("of a refinement", function()
+    it("draws the accuracy before and after, and tells the changes", function()
+      local root = page(documents.effect())
+      assert.are.same({ "before", "80.0\194\160%", "70.0 to 90.0\194\160%" },
+        cells_below(root, "Accuracy before and after")[2])
+      assert.are.same({ "+5.0", "+1.0 to +9.0" },
+        cells_below(root, "What the refinement did, in points")[2])
+      assert.is_true(has(root, "The refined file is better."))
+      assert.are.same({ { "Issue", "Change", "Rows" },
+        { "label error", "relabel", "3" }, { "leak", "remove", "2" } },
+        table_named(root, "What was changed"))
+      assert.are.same({ "after", "refined.csv", "98" },
+        table_named(root, "Learnt from")[3])
+      assert.is_true(has(root, "Means of 2 pairs of trainings"))
+    end)
+
+    it("says of an interval with none in it that nothing is shown", function()
+      local found = documents.effect()
+      found.difference.low = -0.01
+      assert.is_true(has(page(found), "No difference is shown."))
+      found.difference = { mean = -0.05, low = -0.09, high = -0.01 }
+      assert.is_true(has(page(found), "The refined file is worse."))
     end)
   end)
 
@@ -500,12 +561,26 @@ describe("A report", function()
       assert.are.equal('<pre tabindex="0"><code>x &lt; **y**\n\nz</code>'
         .. "</pre>", rendered "```lua\nx < **y**\n\nz\n```\n")
       assert.matches("<thead><tr><th scope=\"col\">a</th>.*<tbody><tr><td>"
-        .. "<code>1</code></td><td>2</td></tr></tbody>",
+        .. "<code>1</code></td><td class=\"n\">2</td></tr></tbody>",
         rendered "| a | b |\n|---|--:|\n| `1` | 2 |\n")
       assert.matches("<table><tbody><tr><td>1</td>",
         rendered "|  |  |\n|---|---|\n| 1 | 2 |\n", 1, true)
       assert.are.equal("<blockquote><p>a b</p></blockquote><hr>",
         rendered "> a\n> b\n\n---\n")
+    end)
+
+    it("shows what lunula card writes as it was, whatever is in it", function()
+      local said = "a|b <i> C&A x_y *z* [k](u) `c` ~d~ $e$ \\ &lt; __m__"
+      local shown = said:gsub("&", "&amp;"):gsub("<", "&lt;"):gsub(">", "&gt;")
+      assert.are.equal("<p>" .. shown .. "</p>", rendered(written.text(said)))
+      assert.matches("<tbody><tr><td>" .. shown:gsub("%p", "%%%0") .. "</td>",
+        rendered(written.table({ "x", "y" }, { { written.line(said), "2" } })))
+      assert.are.equal("<p># a 1. b - c</p>",
+        rendered(written.text "# a\n1. b\n- c"))
+      assert.are.equal("<p><code>\\*&amp;lt;</code></p>",
+        rendered "`\\*&lt;`")
+      assert.are.equal('<pre tabindex="0"><code>\\| &amp;amp;</code></pre>',
+        rendered "```\n\\| &amp;\n```")
     end)
 
     it("renders emphasis, and leaves names and products alone", function()
@@ -686,6 +761,18 @@ describe("A report", function()
       write("audit/summary.json", json.encode(documents.audit()))
       write("model/config.json", "{}")
       write("model/README.md", "# My model\n")
+      files.make_folder(dir .. "/trained")
+      files.make_folder(dir .. "/bare")
+      write("bare/config.json", "{}")
+      local record = documents.training()
+      record.steps, record.options = nil, { epochs = 3, seed = 7 }
+      record.base = { name = "small-encoder" }
+      record.files = { train = { file = "train.csv", rows = 1200 } }
+      for _, name in ipairs { "model", "trained" } do
+        write(name .. "/config.json", "{}")
+        write(name .. "/training.json", json.encode(record))
+      end
+      write("effect.json", json.encode(documents.effect()))
       write("sweep.json", '{"kind": "sweep", "trials": []}')
       write("list.json", '["a"]')
       write("broken.json", '{"kind": ')
@@ -703,6 +790,38 @@ describe("A report", function()
       assert.are.equal("audit", kind "audit")
       assert.are.equal("audit", kind "audit/summary.json")
       assert.are.equal("card", kind "model/")
+      assert.are.equal("training", kind "trained")
+      assert.are.equal("effect", kind "effect.json")
+    end)
+
+    it("shows the record of a model's training, beside its card", function()
+      local root = html.parse(report.page { report.read(dir .. "/model") })
+      assert.are.same({ "trained from", "small-encoder" },
+        table_named(root, "The run")[4])
+      assert.are.same({ "train", "train.csv, 1,200 rows" },
+        table_named(root, "The run")[5])
+      assert.are.same({ "epochs", "3" }, table_named(root, "The run")[6])
+      assert.is_false(has(root, "Steps"))
+      assert.is_true(has(root, "My model"))
+    end)
+
+    it("shows a training once, which has its figures beside", function()
+      local root = html.parse(report.page { report.read(dir .. "/model"),
+        report.read(dir .. "/train.json") })
+      local titles = {}
+      for i, title in ipairs(html.all(root, "h2")) do
+        titles[i] = html.text(title)
+      end
+      assert.are.same({ "Summary", "Training", "Model card" }, titles)
+    end)
+
+    it("says of a model that its weights were changed since", function()
+      local path = dir .. "/trained/training.json"
+      local record = json.decode(read(path), path)
+      record.weights_sha256 = ("0"):rep(64)
+      files.write(path, { json.encode(record) })
+      local root = html.parse(report.page { report.read(dir .. "/trained") })
+      assert.is_true(has(root, "they were changed since"))
     end)
 
     it("refuses others with what was expected", function()
@@ -710,6 +829,7 @@ describe("A report", function()
         ["sweep.json"] = "figures of 'sweep'; expected JSON of",
         ["list.json"] = "figures of nothing that is known; expected",
         ["broken.json"] = "broken.json: not valid JSON",
+        ["bare"] = "neither a README.md, which lunula card writes, nor a",
         ["empty"] = "neither summary.json nor config.json; expected",
         ["absent.json"] = "no file '",
       } do

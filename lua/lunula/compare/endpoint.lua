@@ -293,7 +293,8 @@ end
 --   or does not answer; other errors end it at once
 -- @int[opt=0] given.seed of the shots
 -- @func[opt] given.on_progress called with `{done=, total=, texts=, seconds=}`
--- @func[opt] given.on_notice called with a line when a question is put off
+-- @func[opt] given.on_notice called with a line when a question is put off,
+--   and when answers are there already
 -- @treturn table as from `compare.read`
 -- @raise when there are no rows; when the server refuses, wants to be left
 --   alone for more than an hour, or a question was asked too often: all answers
@@ -305,7 +306,12 @@ function endpoint.ask(rows, given)
   labels.check_texts(rows, "compare.ask")
   local prompt = prompt_of(rows, o)
   local store = answers.open(o.answers, name_of(prompt, o))
-  local ok, why = pcall(run, new_asking(rows, prompt, store, o))
+  local asking = new_asking(rows, prompt, store, o)
+  if asking.before > 0 and o.on_notice then
+    o.on_notice(("%d answers are in %s already: they are not asked for again")
+      :format(asking.before, o.answers))
+  end
+  local ok, why = pcall(run, asking)
   store:close()
   if not ok then error(why, 0) end
   return collected(rows, store, o)

@@ -2,6 +2,7 @@
 -- @module lunula.data.columns
 
 local check = require "lunula.check"
+local csv = require "lunula.data.csv"
 local label = require "lunula.data.label"
 
 local columns = {}
@@ -72,7 +73,7 @@ end
 -- local chosen = columns.find(names, { label = false }, input, 1)
 function columns.find(names, given, input, line)
   local chosen = {}
-  local known = table.concat(names, ", ")
+  local known = table.concat(names, ", ") .. csv.advice(names)
   local position = positions(names, as_is)
   for _, role in ipairs(columns.roles) do
     local asked, at = given[role], nil
@@ -106,7 +107,7 @@ function columns.kept(names, keep, input, line)
   for i, name in ipairs(keep or {}) do
     chosen[i] = { name = name, position = position[name]
       or input:fail(line, "no column '%s'; there are: %s", name,
-        table.concat(names, ", ")) }
+        table.concat(names, ", ") .. csv.advice(names)) }
   end
   return chosen
 end

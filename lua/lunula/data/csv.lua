@@ -125,6 +125,17 @@ function csv.tab_record(input)
   return split(line, "\t"), input.number
 end
 
+--- What a header that other signs than ours separate is in want of.
+-- @tparam {string,...} names of the columns
+-- @treturn string for the end of a message; "" where nothing is amiss
+-- @usage csv.advice { "text;label" }  --> "; it seems separated by ';' ..."
+function csv.advice(names)
+  local sign = #names == 1 and names[1]:match "[;\t|]"
+  if not sign then return "" end
+  return ("; it seems separated by %s: save it with ','"):format(
+    sign == "\t" and "tabs" or "'" .. sign .. "'")
+end
+
 local function field_of(text)
   if not find(text, '[",\r\n]') then return text end
   return '"' .. text:gsub('"', '""') .. '"'

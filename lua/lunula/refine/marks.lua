@@ -4,6 +4,7 @@
 -- @module lunula.refine.marks
 
 local csv = require "lunula.data.csv"
+local json = require "lunula.json"
 local lines = require "lunula.data.lines"
 local trimmed = require "lunula.trimmed"
 
@@ -114,7 +115,21 @@ local function relabelled(mark, input)
   return "relabel", label
 end
 
+-- what is written into the new file and the log
+local WRITTEN = { "suggestion", "label", "who", "why" }
+
+local function check_encoding(mark, input)
+  for _, name in ipairs(WRITTEN) do
+    local value = mark[name] or ""
+    if json.utf8(value) ~= value then
+      input:fail(mark.line, "%s: this is not UTF-8: save it as 'CSV UTF-8'",
+        name)
+    end
+  end
+end
+
 local function settle(mark, input)
+  check_encoding(mark, input)
   if mark.decision == "accept" then
     mark.action, mark.value = accepted(mark, input)
   elseif mark.decision == "relabel" then
