@@ -70,8 +70,8 @@ describe("a split in a file", function()
       split.save(path, parts, { seed = 3 })
       local loaded, report = split.load(path, shuffled(copy(rows), 1))
       assert.are.same(parts, loaded)
-      assert.are.same({ missing = {}, touched = {}, new = {}, left_out = {} },
-        report)
+      assert.are.same({ missing = {}, back = {}, touched = {}, new = {},
+        left_out = {} }, report)
     end)
 
   it("says what it is", function()
@@ -157,6 +157,126 @@ describe("a split in a file", function()
     assert.are.same({ train = 1 }, report.missing)
     assert.are.equal("train", report.touched[1].part)
     assert.are.equal(0, #report.new)
+  end)
+
+  local function without(rows, gone)
+    local is_gone, left = {}, {}
+    for _, row in ipairs(gone) do is_gone[row] = true end
+    for _, row in ipairs(rows) do
+      left[#left + 1] = not is_gone[row] and row or nil
+    end
+    return left
+  end
+
+  local function texts_of(part)
+    local texts = {}
+    for i, row in ipairs(part) do texts[i] = row.text end
+    table.sort(texts)
+    return texts
+  end
+
+  it("gives rows that were gone their old part when they are back", function()
+    local rows = rows_of(100)
+    local parts = split(rows)
+    split.save(path, parts)
+    local gone = { parts.test[2], parts.test[7], parts.validation[3],
+      parts.train[5] }
+    local loaded, report = split.load(path, without(rows, gone),
+      { changed = "report" })
+    assert.are.same({ test = 2, validation = 1, train = 1 }, report.missing)
+    split.save(path, loaded)
+    local quiet
+    loaded, quiet = split.load(path, without(rows, gone))
+    assert.are.same({ {}, {} }, { quiet.missing, quiet.back })
+    split.save(path, loaded)
+    loaded, report = split.load(path, without(rows, { gone[1] }))
+    assert.are.same({ {}, {}, {} },
+      { report.missing, report.new, report.touched })
+    assert.are.equal(3, #report.back)
+    for _, each in ipairs(report.back) do
+      assert.is_not_nil(index_of(parts[each.part], each.row))
+    end
+    split.save(path, loaded)
+    loaded = split.load(path, rows)
+    for _, name in ipairs { "train", "validation", "test" } do
+      assert.are.same(texts_of(parts[name]), texts_of(loaded[name]))
+    end
+    assert.is_nil(loaded.gone)
+  end)
+
+  it("gives a row that is back with another label its old part", function()
+    local rows = rows_of(100)
+    local parts = split(rows)
+    split.save(path, parts)
+    local gone = { parts.test[2] }
+    split.save(path, (split.load(path, without(rows, gone),
+      { changed = "report" })))
+    local changed = without(rows, gone)
+    changed[#changed + 1] = { text = gone[1].text, label = "other" }
+    assert.is_false((pcall(split.load, path, changed)))
+    local loaded, report = split.load(path, changed, { changed = "report" })
+    assert.are.same({ { row = changed[#changed], part = "test" } },
+      report.touched)
+    assert.are.equal(10, #loaded.test)
+    assert.are.equal(0, #report.new)
+  end)
+
+  it("takes equal rows that are there before those that are gone", function()
+    local rows = rows_of(40)
+    for i, row in ipairs(rows) do
+      row.line, row.text, row.label = i, "text " .. i % 7, "l" .. i % 7 % 2
+    end
+    local parts = split(rows, { order = "line" })
+    split.save(path, parts)
+    local fewer = copy(rows)
+    table.remove(fewer)
+    local loaded, report = split.load(path, fewer, { changed = "report" })
+    assert.are.same({ test = 1 }, report.missing)
+    split.save(path, loaded)
+    loaded, report = split.load(path, fewer)
+    assert.are.same({ {}, {} }, { report.missing, report.back })
+    assert.are.equal(3, #loaded.test)
+    loaded, report = split.load(path, rows)
+    assert.are.same({ { row = rows[40], part = "test" } }, report.back)
+    assert.are.same(texts_of(parts.test), texts_of(loaded.test))
+  end)
+
+  -- rows come and go as they like: none is ever in another part
+  it("holds while rows go and come back", function()
+    local rng, rows, part_of = core.rng(5), rows_of(80), {}
+    for i = 1, 20 do rows[i].text = "text again " .. i % 10 end
+    split.save(path, split(rows))
+    for _ = 1, 20 do
+      local some = {}
+      for _, row in ipairs(rows) do
+        some[#some + 1] = rng:below(4) > 0 and row or nil
+      end
+      local loaded, report = split.load(path, shuffled(some, rng:below(99)),
+        { changed = "report" })
+      assert.are.same({ {}, {} }, { report.new, report.left_out })
+      local n = 0
+      for _, name in ipairs { "train", "validation", "test" } do
+        n = n + #loaded[name]
+        for _, row in ipairs(loaded[name]) do
+          assert.are.equal(part_of[row.text] or name, name)
+          part_of[row.text] = name
+        end
+      end
+      assert.are.equal(#some, n)
+      split.save(path, loaded)
+    end
+  end)
+
+  it("keeps a part that is gone as a whole", function()
+    local rows = rows_of(30)
+    local parts = split(rows)
+    split.save(path, parts)
+    split.save(path, (split.load(path, without(rows, parts.test),
+      { changed = "report" })))
+    local head = json.decode(file.read(path):match "^[^\n]+", "split")
+    assert.are.same({ train = 24, validation = 3, test = 0 }, head.counts)
+    assert.are.same({ test = 3 }, head.gone)
+    assert.are.same(parts.test, split.load(path, rows).test)
   end)
 
   it("leaves out new rows that say again what a held-out row says",
@@ -267,6 +387,15 @@ describe("a split's file that is none", function()
       bytes:gsub('"part":"[a-z]+', '"part":"other', 1))
     refuses("split.jsonl: 1 rows of 'validation', and it says that there are "
       .. "2", (bytes:gsub("[^\n]+\n$", "")))
+    local gone = bytes:gsub('{"hash"', '{"gone":true,"hash"', 1)
+    refuses("split.jsonl: 1 rows of 'test', and it says that there are 2",
+      gone)
+    refuses("split.jsonl: 1 rows of 'test' gone, and it says that there are 0",
+      (gone:gsub('"test":2', '"test":1', 1)))
+    refuses("split.jsonl:2: expected hash, text and one of the parts",
+      bytes:gsub('{"hash"', '{"gone":1,"hash"', 1))
+    refuses("split.jsonl:1: expected a split that lunula wrote",
+      bytes:gsub('"counts":', '"gone":1,%0', 1))
     file.write(path, bytes:sub(1, -20))
     assert.is_false((pcall(split.load, path, rows)))
     for at = 1, #bytes, 97 do
@@ -397,6 +526,24 @@ describe("lunula split", function()
     assert.are.equal(0, code)
     assert.are.equal(("1 rows with another label, the first at a.csv:%d\n")
       :format(2 * i), notes)
+  end)
+
+  it("tests with a row that was gone when it is back", function()
+    write(100)
+    lunula_split()
+    local whole, bytes = file.read(path), part "test.csv"
+    local i = numbers("test.csv")[1]
+    local from, to = whole:find(record(i), 1, true)
+    file.write(path, whole:sub(1, from - 1) .. whole:sub(to + 1))
+    local _, code, notes = lunula_split "--changed=report"
+    assert.are.same({ 0, "1 rows of test are gone\n" }, { code, notes })
+    _, code, notes = lunula_split()
+    assert.are.same({ 0, "" }, { code, notes })
+    file.write(path, whole)
+    _, code, notes = lunula_split()
+    assert.are.same({ 0, ("1 rows that were gone are back, the first at "
+      .. "a.csv:%d\n"):format(2 * i) }, { code, notes })
+    assert.are.equal(bytes, part "test.csv")
   end)
 
   it("takes shares, groups and times", function()

@@ -1,7 +1,8 @@
 --- lunula split: a file of rows as files to train on, to validate and to test.
 -- Each record stands in its part as it stood in the file, with all of its
 -- columns, in the order of the file. Which row is in which part is kept in a
--- split file: with it, data that have grown are split as they were.
+-- split file: with it, data that have grown are split as they were. Rows that
+-- are gone stay in it, so that they have their old part when they are back.
 -- @module lunula.cli.split
 
 local arguments = require "lunula.cli.arguments"
@@ -12,6 +13,7 @@ local joined = require "lunula.data.joined"
 local labels = require "lunula.labels"
 local options = require "lunula.options"
 local output = require "lunula.cli.output"
+local parts_file = require "lunula.split.file"
 local places = require "lunula.data.places"
 local records = require "lunula.data.records"
 
@@ -131,7 +133,9 @@ local function names_of(parts, path)
   for _, name in ipairs(PARTS) do
     names[#names + 1] = parts[name] and name
   end
-  for name in pairs(parts) do others[name] = name ~= "labels" or nil end
+  for name in pairs(parts) do
+    others[name] = not parts_file.RESERVED[name] or nil
+  end
   for _, name in ipairs(PARTS) do others[name] = nil end
   for _, name in ipairs(options.names(others)) do
     if not name:find "^[%w_-]+$" then
@@ -187,12 +191,17 @@ local function tell_places(list, what)
     labels.place(list, 1, "split")))
 end
 
+local function rows_in(list)
+  local rows = {}
+  for i, each in ipairs(list) do rows[i] = each.row end
+  return rows
+end
+
 local function tell(report, names)
   if not report then return end
-  local touched = {}
-  for i, each in ipairs(report.touched) do touched[i] = each.row end
   tell_places(report.new, "new rows")
-  tell_places(touched, "rows with another label")
+  tell_places(rows_in(report.back), "rows that were gone are back")
+  tell_places(rows_in(report.touched), "rows with another label")
   tell_places(report.left_out, "new rows left out, since what they say is in "
     .. "a part that may not grow")
   for _, name in ipairs(names) do

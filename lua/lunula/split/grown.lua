@@ -117,23 +117,31 @@ local function check_test(path, counts, touched, missing)
     path, counts[TEST], gone, other)
 end
 
+-- The rows of each part as they stand in the file, and what is gone.
+local function known_parts(entries, rows, row_of, counts)
+  local parts, gone = {}, {}
+  for name in pairs(counts) do parts[name] = {} end
+  for at, entry in ipairs(entries) do
+    local row = rows[row_of[at]]
+    local list = row and parts[entry.part] or gone
+    list[#list + 1] = row or entry
+  end
+  parts.gone = #gone > 0 and gone or nil
+  return parts
+end
+
 --- As @{split}'s `load`, but for the field `labels`.
 function grown.load(path, rows, given)
   check.table(rows, "split.load: rows")
   local head, entries = file.read(path)
   local o = check_options(given, head.counts)
-  local row_of, part_of, touched, missing = file.find(entries, rows)
+  local row_of, part_of, report = file.find(entries, rows)
   if o.changed == "error" then
-    check_test(path, head.counts, touched, missing)
+    check_test(path, head.counts, report.touched, report.missing)
   end
   local new, left_out = place_new(rows, part_of, o, head.counts)
-  local parts, report = {}, { missing = missing, touched = touched, new = {},
-    left_out = left_out }
-  for name in pairs(head.counts) do parts[name] = {} end
-  for at, entry in ipairs(entries) do
-    local part = parts[entry.part]
-    part[#part + 1] = rows[row_of[at]]
-  end
+  local parts = known_parts(entries, rows, row_of, head.counts)
+  report.new, report.left_out = {}, left_out
   for at, each in ipairs(new) do
     local part = parts[each.part]
     part[#part + 1], report.new[at] = rows[each.i], rows[each.i]

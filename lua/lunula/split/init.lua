@@ -337,8 +337,11 @@ split.save = file.save
 
 --- Splits rows as a file says that `split.save` wrote, though there may be more
 -- of them now. A row that it knows keeps its part and its place there. New ones
--- go to train. Write the file anew when rows were added, so that they are known
--- the next time.
+-- go to train. Write the file anew when rows were added or are gone, so that
+-- they are known the next time: those that are gone are kept in it, count as
+-- missing only once, and have their old part when they are back. It knows them
+-- by their texts as they were: those that say the same in other case, or belong
+-- to the same group, are new.
 -- @string path
 -- @tparam {table,...} rows as from `data.read`; not changed
 -- @tparam[opt] table given
@@ -350,10 +353,12 @@ split.save = file.save
 --   text is known belongs to the part of that
 -- @tparam[opt] string given.group as for @{split}, likewise
 -- @int[opt=0] given.seed of the sharing
--- @treturn table parts as from @{split}
+-- @treturn table parts as from @{split}; and `gone`, where some rows are, for
+--   @{save}: an array of what the file knows of them
 -- @treturn table what is not as it was: `missing`, how many rows are gone by
---   part; `touched`, an array of `{ row=, part= }` that have another label now
---   and keep their part; `new`, the rows that were added; `left_out`, those
+--   part since the file was written; `back`, an array of `{ row=, part= }` that
+--   were gone; `touched`, likewise, that have another label now and keep their
+--   part; `new`, the rows that were added; `left_out`, those
 --   that were not, since they belong to rows of a part that may not grow
 -- @raise when the file is none, or the test set has changed
 -- @usage local parts, report = split.load("split.jsonl", rows)

@@ -1,6 +1,8 @@
 --- The ratios of a split: which parts, in which order, how large.
 -- @module lunula.split.ratios
 
+local file = require "lunula.split.file"
+
 local ratios = {}
 
 --- Used where no part is named.
@@ -41,7 +43,7 @@ local function ordered_names(given)
 end
 
 local function check_ratio(name, ratio)
-  if name == "labels" then fail("split: 'labels' can't name a part") end
+  if file.RESERVED[name] then fail("split: '%s' can't name a part", name) end
   if ratio ~= ratio or ratio <= 0 then
     fail("split: %s: expected a positive ratio, got %s", name, ratio)
   end
