@@ -569,6 +569,16 @@ describe("A report", function()
         rendered "> a\n> b\n\n---\n")
     end)
 
+    it("takes marks off both ends of a heading, however much space is there",
+      function()
+        assert.are.equal("<h3>a # b</h3>", rendered "  #  a # b  ## \n")
+        assert.are.equal("<h3></h3>", rendered "# ## ")
+        assert.are.equal("<h3>C#x</h3>", rendered "# C#x")
+        local space = (" "):rep(150000)
+        assert.matches("^<h3>a +…</h3>$", rendered("# a" .. space .. "b"))
+        assert.matches("^<p>a|</p><p>| +…</p>$", rendered("a|\n|" .. space .. "b"))
+      end)
+
     it("shows what lunula card writes as it was, whatever is in it", function()
       local said = "a|b <i> C&A x_y *z* [k](u) `c` ~d~ $e$ \\ &lt; __m__"
       local shown = said:gsub("&", "&amp;"):gsub("<", "&lt;"):gsub(">", "&gt;")

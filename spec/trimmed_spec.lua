@@ -1,5 +1,8 @@
+local card = require "lunula.card.markdown"
 local http = require "lunula.hub.http"
+local kept = require "lunula.card.kept"
 local label = require "lunula.data.label"
+local layout = require "lunula.metrics.layout"
 local trimmed = require "lunula.trimmed"
 
 describe("A trimmed text", function()
@@ -18,6 +21,15 @@ describe("A trimmed text", function()
     local row = { label = "a" .. space .. "b," .. space .. "c" }
     label.settle(row, { label_separator = "," }, {}, 1)
     assert.are.same({ "a" .. space .. "b", "c" }, row.labels)
+    assert.are.equal("a" .. space .. "b",
+      card.line("\n" .. space .. "a" .. space .. "b" .. space))
+    assert.are.equal("a\n\nb", card.text("a" .. ("\n"):rep(2 ^ 20) .. "b"))
+    local block = "<!-- keep -->\nx\n<!-- /keep -->"
+    assert.are.equal("a" .. space .. "b", kept.read(space .. "x" .. space
+      .. "x\n## a" .. space .. "b" .. space .. "\n" .. block,
+      "card")[1].heading)
+    assert.are.equal("a" .. space .. "b\n",
+      layout.aligned({ { "a" .. space .. "b", "" } }, 2))
     assert.are.equal("a" .. space .. "b",
       http.headers("HTTP/1.1 200\r\nX: a" .. space .. "b \r\n").x)
   end)

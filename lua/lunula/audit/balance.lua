@@ -5,6 +5,7 @@
 
 local check = require "lunula.check"
 local opt = require "lunula.options"
+local trimmed = require "lunula.trimmed"
 
 local balance = {}
 
@@ -206,7 +207,7 @@ local function bare(label)
   local number = tonumber(label)
   if number then return ("%.14g"):format(number) end
   local small = label:lower():gsub("[%s_%-]+", " ")
-  return small:match "^%s*(.-)%s*$"
+  return trimmed(small)
 end
 
 -- Labels that differ in nothing but that: the others are to be the one that

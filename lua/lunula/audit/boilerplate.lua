@@ -5,6 +5,7 @@
 local check = require "lunula.check"
 local excerpt = require "lunula.audit.excerpt"
 local frequent = require "lunula.audit.frequent"
+local trimmed = require "lunula.trimmed"
 
 local find, lower, sub = string.find, string.lower, string.sub
 
@@ -68,10 +69,6 @@ function boilerplate.new(options, context)
   return setmetatable({ found = context.found, context = context,
     share = share, rows = 0, beginnings = frequent.new(),
     ends = frequent.new() }, Boilerplate)
-end
-
-local function trimmed(text)
-  return text:match "^%s*(.-)%s*$"
 end
 
 local function has_word(text)

@@ -6,6 +6,7 @@
 local footprint = require "lunula.card.footprint"
 local made = require "lunula.card.made"
 local scores = require "lunula.card.scores"
+local trimmed = require "lunula.trimmed"
 local yaml = require "lunula.card.yaml"
 
 local front = {}
@@ -45,7 +46,7 @@ end
 local function licence_of(answers)
   local given = first(answers.model_licence)
   if not given then return "unknown" end
-  local name = given:lower():match "^%s*(.-)%s*$"
+  local name = trimmed(given:lower())
   if LICENCES[name] then return name end
   return "other", slug(given)
 end

@@ -4,6 +4,8 @@
 -- no such section any more, in one of its own at the end.
 -- @module lunula.card.kept
 
+local trimmed = require "lunula.trimmed"
+
 local kept = {}
 
 local OPEN, CLOSE = "<!-- keep -->", "<!-- /keep -->"
@@ -43,7 +45,7 @@ function kept.read(text, what)
   local blocks, heading, lines, number, begun = {}, "", nil, 0, nil
   for line in (text:gsub("\r\n", "\n") .. "\n"):gmatch "([^\n]*)\n" do
     number = number + 1
-    local word = line:match "^%s*(.-)%s*$"
+    local word = trimmed(line)
     if lines then lines[#lines + 1] = line end
     if word == OPEN then
       if lines then fail(what, number, OPEN .. " within another") end
@@ -53,7 +55,8 @@ function kept.read(text, what)
       add(blocks, heading, lines)
       lines = nil
     elseif not lines then
-      heading = line:match "^##%s+(.-)%s*$" or heading
+      local title = line:match "^##%s(.*)$"
+      heading = title and trimmed(title) or heading
     end
   end
   if lines then

@@ -3,6 +3,7 @@
 -- @module lunula.card.markdown
 
 local json = require "lunula.json"
+local trimmed = require "lunula.trimmed"
 
 local markdown = {}
 
@@ -47,16 +48,16 @@ local function cleaned(text)
     :gsub("[%z\1-\9\11-\31\127]", ""))
 end
 
-local function trimmed(line)
-  return line:match "^%s*(.-)%s*$"
-end
-
 --- A text on one line, for the middle of a line or a cell of a table.
 -- @string text
 -- @treturn string
 -- @usage markdown.line "a|b"  --> a\|b
 function markdown.line(text)
-  return (quote(trimmed((cleaned(text):gsub("%s*\n%s*", " ")))))
+  local lines = {}
+  for line in cleaned(text):gmatch "[^\n]+" do
+    lines[#lines + 1] = line:find "%S" and trimmed(line) or nil
+  end
+  return (quote(table.concat(lines, " ")))
 end
 
 --- A text of several lines: each stays one, and an empty one ends a paragraph.
@@ -67,8 +68,8 @@ function markdown.text(text)
   for line in (cleaned(text) .. "\n"):gmatch "([^\n]*)\n" do
     lines[#lines + 1] = quote_start(quote(trimmed(line)))
   end
-  return (table.concat(lines, "\n"):gsub("^\n+", ""):gsub("\n+$", "")
-    :gsub("\n\n\n+", "\n\n"))
+  return (table.concat(lines, "\n"):gsub("\n\n\n+", "\n\n")
+    :gsub("^\n+", ""):gsub("\n+$", ""))
 end
 
 local function row_of(cells)

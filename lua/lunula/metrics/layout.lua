@@ -37,7 +37,7 @@ local function cells_in_line(row, widths, n_left)
     local fill = (" "):rep(widths[i] - columns_of(cell))
     line[i] = i <= n_left and cell .. fill or fill .. cell
   end
-  return (table.concat(line, "  "):gsub("%s+$", ""))
+  return table.concat(line, "  "):match "^.*%S" or ""
 end
 
 --- Rows of cells in columns: the first ones to the left, the others to the

@@ -6,6 +6,7 @@
 local escaped = require "lunula.report.escaped"
 local grid = require "lunula.report.grid"
 local markup = require "lunula.report.markup"
+local trimmed = require "lunula.trimmed"
 
 local e = markup.element
 
@@ -114,9 +115,14 @@ local function fence(state, line)
   return e.pre { tabindex = 0, e.code { table.concat(code, "\n") } }
 end
 
+-- "Title ##" is "Title".
+local function without_marks(text)
+  return trimmed(trimmed(text):match "^(.*[^#])#*$" or "")
+end
+
 -- A heading is never more than one level below that before it.
 local function heading(state, line)
-  local marks, text = line:match "^%s*(#+)%s+(.-)%s*#*%s*$"
+  local marks, text = line:match "^%s*(#+)%s(.*)$"
   if not marks or #marks > 6 then return nil end
   state.at = state.at + 1
   local levels = state.levels
@@ -125,7 +131,7 @@ local function heading(state, line)
   end
   levels[#levels + 1] = #marks
   local level = math.min(state.top + #levels - 1, DEEPEST)
-  return e["h" .. level](inline(text))
+  return e["h" .. level](inline(without_marks(text)))
 end
 
 local function rule(state, line)
@@ -142,7 +148,7 @@ local function cells_of(line)
   local cells = {}
   line = line:gsub("^%s*|", ""):gsub("|%s*$", "")
   for cell in (line .. "|"):gmatch "([^|]*)|" do
-    cells[#cells + 1] = inline((cell:gsub("^%s+", ""):gsub("%s+$", "")))
+    cells[#cells + 1] = inline(trimmed(cell))
   end
   return cells
 end
@@ -177,7 +183,7 @@ end
 
 local function pipes(state, line)
   local below = state.lines[state.at + 1] or ""
-  if not line:find("|", 1, true) or not below:find "^%s*|?[%s:|%-]+$"
+  if not line:find("|", 1, true) or not below:find "^[%s:|%-]+$"
       or not below:find "%-" or not below:find("|", 1, true) then
     return nil
   end
@@ -210,7 +216,7 @@ local function item(state, indent, text, depth)
     if deeper and deeper > indent + 1 and depth < DEEPEST then
       inner[#inner + 1] = list(state, line, depth + 1)
     elseif not deeper and line:find "^%s+%S" and #inner == 0 then
-      words[#words + 1] = line:match "^%s*(.-)%s*$"
+      words[#words + 1] = trimmed(line)
       state.at = state.at + 1
     else
       break
@@ -259,7 +265,7 @@ end
 local function paragraph(state)
   local words = {}
   repeat
-    words[#words + 1] = line_at(state):match "^%s*(.-)%s*$"
+    words[#words + 1] = trimmed(line_at(state))
     state.at = state.at + 1
     local line = line_at(state)
   until not line or not line:find "%S" or line:find "^%s*[#>`~|]"
