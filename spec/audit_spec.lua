@@ -7,6 +7,7 @@ local file = require "spec.support.file"
 local lunula = require "lunula"
 local parts = require "lunula.audit.parts"
 local run = require "spec.support.run"
+local shell = require "lunula.shell"
 local tiny = require "spec.support.tiny"
 
 local dir
@@ -257,6 +258,25 @@ describe("lunula audit", function()
     assert.matches("not looked for: truncated: ", text)
     assert.matches("told/issues.csv", errors)
     assert.is_string(file.read(out .. "/summary.json"))
+  end)
+
+  it("writes over nothing that it reads", function()
+    local out = path_of "over"
+    core.io.make_folder(out)
+    for _, name in ipairs { "issues.csv", "summary.json", "report.html" } do
+      local rows = "text,label\na,x\nb,y\n"
+      local path = write("rows.csv", rows)
+      os.remove(out .. "/" .. name)
+      shell.must { "ln", path, out .. "/" .. name }
+      local text, code, errors = run.lunula { "audit", path, "--output", out,
+        "--checks=empty" }
+      assert.are.same({ "", 1 }, { text, code })
+      assert.are.equal(("lunula: audit: output '%s/%s' is a file that is "
+        .. "looked at: nothing is changed in place, give another name\n")
+        :format(out, name), errors)
+      assert.are.equal(rows, file.read(path))
+      os.remove(out .. "/" .. name)
+    end
   end)
 
   it("fails where it is told to, on what is as bad or worse", function()

@@ -1,6 +1,7 @@
 local cjson = require "cjson"
 local classifier = require "lunula.classifier"
 local files = require("lunula.core").io
+local file = require "spec.support.file"
 local json = require "lunula.json"
 local project = require "spec.support.project"
 local run = require "spec.support.run"
@@ -22,6 +23,56 @@ describe("The commands", function()
   end)
 
   teardown(function() folder.remove() end)
+
+  it("write figures over nothing that they read", function()
+    files.write(path "plan.lua", { ("return { model = %q, train = %q, "
+      .. "validation = %q, choices = { epochs = { 1 } } }"):format(
+        path "encoder", path "train.csv", path "validation.csv") })
+    files.write(path "ask.txt", { "{labels} {text}" })
+    files.write(path "log.jsonl", { '{"kind":"refinement",'
+      .. '"before":{"file":"test.csv","sha256":""},'
+      .. '"after":{"file":"train.csv","sha256":""}}\n' })
+    local function refuses(inputs, words, option)
+      for _, name in ipairs(inputs) do
+        local bytes = file.read(path(name))
+        local all = { option or "--json", dir .. "/./" .. name }
+        for i, word in ipairs(words) do table.insert(all, i, word) end
+        local text, status, why = run.lunula(all)
+        assert.are.same({ "", 1 }, { text, status }, why)
+        assert.are.equal(("lunula: %s: '%s/./%s' is read by this command: give "
+          .. "another name\n"):format(option or "--json", dir, name), why)
+        assert.are.equal(bytes, file.read(path(name)))
+      end
+    end
+    local test, train, out = path "test.csv", path "train.csv", path "out"
+    local encoder, validation = path "encoder", path "validation.csv"
+    refuses({ "test.csv", "model/config.json" },
+      { "evaluate", model_dir, test })
+    refuses({ "test.csv", "validation.csv", "train.csv", "model/config.json" },
+      { "compare", model_dir, test, "--against", validation, "--texts", train })
+    refuses({ "train.csv", "ask.txt" }, { "compare", model_dir, test,
+      "--endpoint=http://127.0.0.1:1", "--llm=x", "--prompt", path "ask.txt",
+      "--shots=1", "--shots-from", train })
+    refuses({ "train.csv", "validation.csv", "test.csv",
+      "encoder/config.json", "model/config.json" },
+      { "train", "--model", encoder, "--train", train, "--validation",
+        validation, "--test", test, "--output", out, "--teacher", model_dir })
+    refuses({ "train.csv", "test.csv", "encoder/config.json" }, { "pretrain",
+      "--model", encoder, "--texts", train, "--validation", test, "--output",
+      out })
+    refuses({ "test.csv", "model/config.json" }, { "bench", model_dir,
+      "--data", test })
+    refuses({ "train.csv", "encoder/config.json" }, { "bench", "train",
+      "--model", encoder, "--train", train })
+    refuses({ "plan.lua", "train.csv", "validation.csv",
+      "encoder/config.json" }, { "sweep", path "plan.lua", "--output", out })
+    refuses({ "log.jsonl", "test.csv", "train.csv", "validation.csv",
+      "model/config.json" }, { "audit", "--since", path "log.jsonl",
+      "--validation", validation, "--model", model_dir })
+    refuses({ "train.json", "model/training.json" },
+      { "report", path "train.json", model_dir }, "--output")
+    assert.is_nil(files.stat(out))
+  end)
 
   describe("evaluate", function()
     it("prints and writes how a model does", function()

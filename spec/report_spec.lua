@@ -576,7 +576,8 @@ describe("A report", function()
         assert.are.equal("<h3>C#x</h3>", rendered "# C#x")
         local space = (" "):rep(150000)
         assert.matches("^<h3>a +…</h3>$", rendered("# a" .. space .. "b"))
-        assert.matches("^<p>a|</p><p>| +…</p>$", rendered("a|\n|" .. space .. "b"))
+        assert.matches("^<p>a|</p><p>| +…</p>$",
+          rendered("a|\n|" .. space .. "b"))
       end)
 
     it("shows what lunula card writes as it was, whatever is in it", function()

@@ -20,6 +20,7 @@ local issues = require "lunula.audit.issues"
 local layout = require "lunula.metrics.layout"
 local opt = require "lunula.options"
 local parts = require "lunula.audit.parts"
+local places = require "lunula.data.places"
 local tokenizer = require "lunula.tokenizer"
 
 local audit = {}
@@ -272,6 +273,22 @@ end
 
 -- }========
 
+-- What the folder gets must be none of what is read.
+local function check_places(files, o)
+  local list = {}
+  for i, file in ipairs(files) do
+    list[i] = { path = file.path, what = "a file that is looked at" }
+  end
+  if type(o.groups) == "string" then
+    list[#list + 1] = { path = o.groups, what = "the groups" }
+  end
+  for _, name in ipairs(issues.FILES) do
+    list[#list + 1] = { path = o.output .. "/" .. name, what = "output",
+      written = true }
+  end
+  places.check(list, "audit")
+end
+
 --- Looks at all rows of some files.
 -- Reading is not strict: what `data.read` refuses of a row is an issue here,
 -- but a file that can't be taken apart is an error.
@@ -308,7 +325,8 @@ end
 --   `examples`, `figures`, `skipped`, `files`, `seconds`. `tostring` gives a
 --   table for a terminal
 -- @treturn issues what was found: `for issue in found:each() do`
--- @raise with file and line, when a file can't be read, and as `data.rows`
+-- @raise with file and line, when a file can't be read, and as `data.rows`;
+--   when what is to be written is a file that is read
 -- @usage print((lunula.data.audit({ "train.csv", "test.csv" },
 --   { label = "label", output = "audit" })))
 local function look(_, files, given)
@@ -318,6 +336,7 @@ local function look(_, files, given)
   files = files_of(files)
   if o.output then
     checkpoint.make_folders(check.path(o.output, "audit: output"))
+    check_places(files, o)
   end
   local found = run(files, context_of(files, o), names, o)
   local document = document_of(files, found, begun)

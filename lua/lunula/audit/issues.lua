@@ -17,6 +17,9 @@ local HEADER = "file,row,kind,severity,evidence,suggestion\n"
 local EXAMPLES = 5     -- of a kind, in the summary
 local TOGETHER = 1000  -- lines written as one piece
 
+--- What `write` writes: the issues, the summary and a page.
+Issues.FILES = { "issues.csv", "summary.json", "report.html" }
+
 --- The severities, the worst first.
 Issues.SEVERITIES = { "high", "medium", "low" }
 
@@ -167,16 +170,16 @@ local function lines_of(self)
   return pieces
 end
 
---- Writes `issues.csv`, `summary.json` and `report.html` into a folder, each
--- whole or not at all.
+--- Writes its `FILES` into a folder, each whole or not at all.
 -- @string dir that is there
 -- @tparam table document the summary
 -- @raise when one can't be written
 function Issues:write(dir, document)
   local plain = json.finite(document)
-  files.write(dir .. "/issues.csv", lines_of(self))
-  files.write(dir .. "/summary.json", { json.pretty(plain) })
-  files.write(dir .. "/report.html", { report.page { plain } })
+  for i, pieces in ipairs { lines_of(self), { json.pretty(plain) },
+      { report.page { plain } } } do
+    files.write(dir .. "/" .. Issues.FILES[i], pieces)
+  end
 end
 
 return Issues

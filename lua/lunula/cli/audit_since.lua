@@ -6,6 +6,7 @@ local arguments = require "lunula.cli.arguments"
 local fetch = require "lunula.cli.fetch"
 local guarded = require "lunula.cli.guarded"
 local json = require "lunula.cli.json"
+local log = require "lunula.refine.log"
 local output = require "lunula.cli.output"
 local progress = require "lunula.progress"
 local rows = require "lunula.cli.rows"
@@ -71,11 +72,24 @@ local function options_of(values, bar)
   return options
 end
 
+-- Where the files that a log is of may be.
+local function compared(path)
+  local head, list = log.read(path), {}
+  local folder = path:match "^.*/" or ""
+  for _, side in ipairs { head.before, head.after } do
+    list[#list + 1] = side.file
+    list[#list + 1] = folder .. side.file:match "[^/]*$"
+  end
+  return list
+end
+
 --- Runs the command.
 -- @tparam table values of its arguments
 function since.run(values)
   check_values(values)
-  guarded.check_file(values, "json")
+  values.compared = compared(values.log)
+  guarded.check_file(values, "json", { "log", "compared", "validation", "model",
+    "before", "after" })
   local lunula = require "lunula"
   if values.threads then lunula.threads(values.threads) end
   local bar = progress.new()

@@ -177,7 +177,7 @@ end
 function bench.run(values)
   local lunula = require "lunula"
   arguments.needs(values, "text", "data")
-  guarded.check_file(values, "json")
+  guarded.check_file(values, "json", { "model", "data" })
   local base, precisions = base_of(lunula, values)
   local bar = progress.new()
   local figures = bar:during(measure, base, configurations(values, precisions),

@@ -69,7 +69,7 @@ end
 -- @tparam table values of its arguments
 function bench_train.run(values)
   local lunula = require "lunula"
-  guarded.check_file(values, "json")
+  guarded.check_file(values, "json", { "model", "train" })
   local rows = lunula.data.read(values.train,
     { text = values.text, label = values.label })
   if values.threads then core.threads(values.threads) end

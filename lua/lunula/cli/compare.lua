@@ -240,7 +240,8 @@ end
 function compare.run(values)
   check(values)
   map_of(values.map)
-  guarded.check_file(values, "json")
+  guarded.check_file(values, "json", { "model", "f", "against", "texts",
+    "prompt", "shots_from", "answers" })
   local lunula = require "lunula"
   local classifier = model.load(values)
   local list = lunula.data.read(values.f,

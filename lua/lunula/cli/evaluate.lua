@@ -103,7 +103,7 @@ end
 function evaluate.run(values)
   check_columns(values)
   local lunula, wanted = require "lunula", parse_bars(values)
-  guarded.check_file(values, "json")
+  guarded.check_file(values, "json", { "model", "f" })
   local classifier = model.load(values)
   local kind = classifier.problem
   for _, bar in ipairs(wanted) do check_name(bar, kind, values) end

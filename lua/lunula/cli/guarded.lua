@@ -9,6 +9,11 @@ local files, system = core.io, core.system
 
 local guarded = {}
 
+-- what is read of a folder: of a model, of an audit
+local READ = { "config.json", "model.safetensors", "tokenizer.json",
+  "tokenizer_config.json", "vocab.txt", "training.json", "README.md",
+  "summary.json", "issues.csv" }
+
 local function saved_model(folder)
   local _, _, id = files.stat(folder .. "/config.json")
   return id
@@ -47,13 +52,49 @@ local function check_writable(path, option)
   os.remove(probe)
 end
 
+-- Adds the files of an input: itself, or what is read of a folder.
+local function add_files(list, path)
+  if files.stat(path) ~= "folder" then
+    list[#list + 1] = path
+    return
+  end
+  for _, name in ipairs(READ) do list[#list + 1] = path .. "/" .. name end
+end
+
+local function files_of(values, inputs)
+  local list = {}
+  for _, name in ipairs(inputs) do
+    local value = values[name]
+    for _, path in ipairs(type(value) == "table" and value or { value }) do
+      add_files(list, path)
+    end
+  end
+  return list
+end
+
+-- No input is written over, however it is spelt or linked.
+local function check_inputs(values, option, inputs)
+  local kind, _, id = files.stat(values[option])
+  if kind ~= "file" then return end
+  for _, path in ipairs(files_of(values, inputs)) do
+    local _, _, other = files.stat(path)
+    if other == id then
+      error(("--%s: '%s' is read by this command: give another name")
+        :format(option, values[option]), 0)
+    end
+  end
+end
+
 --- Checks that an option's file, where it is given, can be written: what can't
 -- is better known before the work than after.
 -- @tparam table values of a command's arguments
 -- @string option its name
--- @raise when its folder is not there or can't be written to, or the path is
---   that of a folder
-function guarded.check_file(values, option)
+-- @tparam {string,...} inputs names of the values that are paths, or lists of
+--   paths, of what the command reads: files, or folders of models and audits
+-- @raise when its folder is not there or can't be written to, the path is that
+--   of a folder, or it is a file that the command reads
+-- @usage guarded.check_file(values, "json", { "model", "f" })
+function guarded.check_file(values, option, inputs)
   local path = values[option]
   if not path then return end
   local folder = path:match "^(.*/)[^/]*$" or "."
@@ -62,6 +103,7 @@ function guarded.check_file(values, option)
   elseif path == "" or files.stat(path) == "folder" then
     error(("--%s: '%s' is no name of a file"):format(option, path), 0)
   end
+  check_inputs(values, option, inputs)
   check_writable(path, option)
 end
 

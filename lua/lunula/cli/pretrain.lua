@@ -87,7 +87,7 @@ function pretrain.run(values)
   local begun = core.system.monotonic()
   training.check(values)
   local lunula = require "lunula"
-  guarded.check_file(values, "json")
+  guarded.check_file(values, "json", { "model", "texts", "validation" })
   guarded.check_folder(values, "output")
   if values.threads then lunula.threads(values.threads) end
   local model = fetch.model(values.model)

@@ -23,7 +23,7 @@ local report = {
 -- @tparam table values of its arguments
 function report.run(values)
   local lunula = require "lunula"
-  guarded.check_file(values, "output")
+  guarded.check_file(values, "output", { "input" })
   local documents = {}
   for i, path in ipairs(values.input) do
     documents[i] = lunula.report.read(path)

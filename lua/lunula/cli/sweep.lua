@@ -216,7 +216,8 @@ function sweep.run(values)
   local lunula = require "lunula"
   local plan = lunula.sweep.read(values.file)
   check_plan(plan, values.file)
-  guarded.check_file(values, "json")
+  guarded.check_file({ json = values.json, file = values.file, plan =
+    { plan.model, plan.train, plan.validation } }, "json", { "file", "plan" })
   if values.threads then lunula.threads(values.threads) end
   if type(plan.model) == "string" then fetch.model(plan.model) end
   tell(lunula, plan, values, search(lunula, plan, values))

@@ -209,7 +209,8 @@ function train.run(values)
   local kind = settings.problem(values.model, values)
   check_kind(values, kind)
   local sets = read_sets(lunula, values, kind)
-  guarded.check_file(values, "json")
+  guarded.check_file(values, "json", { "model", "train", "validation", "test",
+    "teacher" })
   guarded.check_folder(values, "output")
   guarded.check_folder(values, "adapter")
   if values.from_recipe then io.stderr:write(values.from_recipe, "\n") end
