@@ -248,6 +248,7 @@ build = {
     ["lunula.compare.reply"] = "lua/lunula/compare/reply.lua",
     ["lunula.confident"] = "lua/lunula/confident.lua",
     ["lunula.cross_predict"] = "lua/lunula/cross_predict.lua",
+    ["lunula.counted"] = "lua/lunula/counted.lua",
     ["lunula.curve"] = "lua/lunula/curve.lua",
     ["lunula.data"] = "lua/lunula/data/init.lua",
     ["lunula.data.columns"] = "lua/lunula/data/columns.lua",

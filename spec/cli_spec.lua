@@ -167,6 +167,25 @@ describe("command-line arguments", function()
   end)
 end)
 
+describe("a message of the library on the command line", function()
+  it("names options as they are typed", function()
+    local command = { options = {
+      { name = "as-is", choices = { "a", "b-c" } },
+      { name = "shuffle", type = "boolean", default = true },
+      { name = "new-head", type = "boolean" }, { name = "text" } } }
+    for said, typed in pairs {
+      ["give as_is = 'b-c' to go on"] = "give --as-is b-c to go on",
+      ["shuffle = false excludes it"] = "--no-shuffle excludes it",
+      ["new_head = true: no"] = "--new-head: no",
+      ["text = 'a'"] = "text = 'a'",
+      ["reshuffle = false"] = "reshuffle = false",
+      ["shuffle = falsely"] = "shuffle = falsely",
+    } do
+      assert.are.equal(typed, arguments.as_typed(command, said))
+    end
+  end)
+end)
+
 describe("JSON of the command line", function()
   it("keeps the order that it is given", function()
     assert.are.equal('{"text":"x","n":[1,2.5],"label":"\239\191\189"}',

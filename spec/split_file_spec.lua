@@ -121,7 +121,7 @@ describe("a split in a file", function()
     local changed = copy(rows)
     changed[index_of(rows, parts.test[2])].label = "other"
     table.remove(changed, index_of(rows, parts.test[5]))
-    fails("split.jsonl: of 10 test rows 1 are missing and 1 have another "
+    fails("split.jsonl: of 10 test rows 1 is missing and 1 has another "
       .. "label: the test set is not what it was; give changed = 'report' to "
       .. "go on with it", split.load, path, changed)
     local loaded, report = split.load(path, changed, { changed = "report" })
@@ -139,7 +139,7 @@ describe("a split in a file", function()
     split.save(path, parts)
     local changed = copy(rows)
     changed[index_of(rows, parts.test[2])].text = "something else"
-    fails("split.jsonl: of 10 test rows 1 are missing and 0 have another "
+    fails("split.jsonl: of 10 test rows 1 is missing and 0 have another "
       .. "label: the test set is not what it was; give changed = 'report' to "
       .. "go on with it", split.load, path, changed)
   end)
@@ -385,12 +385,12 @@ describe("a split's file that is none", function()
       bytes:gsub('"hash":"%x', '"hash":"x', 1))
     refuses("split.jsonl:2: expected hash, text and one of the parts",
       bytes:gsub('"part":"[a-z]+', '"part":"other', 1))
-    refuses("split.jsonl: 1 rows of 'validation', and it says that there are "
+    refuses("split.jsonl: 1 row of 'validation', and it says that there are "
       .. "2", (bytes:gsub("[^\n]+\n$", "")))
     local gone = bytes:gsub('{"hash"', '{"gone":true,"hash"', 1)
-    refuses("split.jsonl: 1 rows of 'test', and it says that there are 2",
+    refuses("split.jsonl: 1 row of 'test', and it says that there are 2",
       gone)
-    refuses("split.jsonl: 1 rows of 'test' gone, and it says that there are 0",
+    refuses("split.jsonl: 1 row of 'test' gone, and it says that there are 0",
       (gone:gsub('"test":2', '"test":1', 1)))
     refuses("split.jsonl:2: expected hash, text and one of the parts",
       bytes:gsub('{"hash"', '{"gone":1,"hash"', 1))
@@ -420,7 +420,7 @@ describe("a split's file that is none", function()
     assert.are.same({ {}, {}, {} },
       { report.new, report.missing, report.touched })
     table.remove(rows)
-    fails("split.jsonl: of 4 test rows 1 are missing and 0 have another "
+    fails("split.jsonl: of 4 test rows 1 is missing and 0 have another "
       .. "label: the test set is not what it was; give changed = 'report' to "
       .. "go on with it", split.load, path, rows)
   end)
@@ -520,11 +520,11 @@ describe("lunula split", function()
     local _, code, notes = lunula_split()
     assert.are.equal(1, code)
     assert.are.equal("lunula: out/split.jsonl: of 10 test rows 0 are missing "
-      .. "and 1 have another label: the test set is not what it was; give "
-      .. "changed = 'report' to go on with it\n", notes)
+      .. "and 1 has another label: the test set is not what it was; give "
+      .. "--changed report to go on with it\n", notes)
     _, code, notes = lunula_split "--changed=report"
     assert.are.equal(0, code)
-    assert.are.equal(("1 rows with another label, the first at a.csv:%d\n")
+    assert.are.equal(("1 row with another label, the first at a.csv:%d\n")
       :format(2 * i), notes)
   end)
 
@@ -536,12 +536,12 @@ describe("lunula split", function()
     local from, to = whole:find(record(i), 1, true)
     file.write(path, whole:sub(1, from - 1) .. whole:sub(to + 1))
     local _, code, notes = lunula_split "--changed=report"
-    assert.are.same({ 0, "1 rows of test are gone\n" }, { code, notes })
+    assert.are.same({ 0, "1 row of test is gone\n" }, { code, notes })
     _, code, notes = lunula_split()
     assert.are.same({ 0, "" }, { code, notes })
     file.write(path, whole)
     _, code, notes = lunula_split()
-    assert.are.same({ 0, ("1 rows that were gone are back, the first at "
+    assert.are.same({ 0, ("1 row that was gone is back, the first at "
       .. "a.csv:%d\n"):format(2 * i) }, { code, notes })
     assert.are.equal(bytes, part "test.csv")
   end)
@@ -560,6 +560,13 @@ describe("lunula split", function()
     assert.are.equal(0, code)
     assert.are.equal(HEAD .. record(1),
       file.read(dir .. "/b/train.csv"):sub(1, #HEAD + #record(1)))
+  end)
+
+  it("names options in its refusals as they are typed", function()
+    write(20)
+    local _, code, notes = lunula_split("--order=id", "--duplicates=near")
+    assert.are.same({ 1, "lunula: split: duplicates of rows in order can't be "
+      .. "kept together: give --duplicates ignore\n" }, { code, notes })
   end)
 
   it("splits by time what was said again, and the same way again", function()

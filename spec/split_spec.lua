@@ -473,6 +473,9 @@ describe("split refuses", function()
 
   it("a part that would be empty", function()
     fails("split: 5 rows leave 'test' empty", split, rows_of({ a = 5 }))
+    fails("split: 1 row leaves 'validation' empty", split, rows_of({ a = 1 }))
+    fails("folds: 1 row can't fill 2 folds", split.folds, rows_of({ a = 1 }),
+      { k = 2 })
   end)
 
   it("a part with the name of a result", function()

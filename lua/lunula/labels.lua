@@ -128,8 +128,9 @@ function labels.check_two(rows, what)
   for _, row in ipairs(rows) do
     if row.label ~= rows[1].label then return end
   end
-  fail("%s: all %d rows have the label '%s'; at least two labels are needed",
-    what, #rows, rows[1].label)
+  fail("%s: %s the label '%s'; at least two labels are needed", what,
+    #rows == 1 and "its one row has" or ("all %d rows have"):format(#rows),
+    rows[1].label)
 end
 
 --- Checks that no row has a label which is in none of the training rows.

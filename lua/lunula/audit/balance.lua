@@ -4,6 +4,7 @@
 -- @module lunula.audit.balance
 
 local check = require "lunula.check"
+local counted = require "lunula.counted"
 local opt = require "lunula.options"
 local trimmed = require "lunula.trimmed"
 
@@ -198,8 +199,8 @@ local function tell_rare(self, found, label)
   local n = has_part(self, "train") and counts.train or total(counts)
   if n >= self.folds then return end
   tell_rows(self, found, label, "rare_label", n < 2 and "high" or "medium",
-    ('label "%s" is on %d row%s, too few for %d folds'):format(label, n,
-      n == 1 and "" or "s", self.folds), "look")
+    ('label "%s" is on %s, too few for %d folds'):format(label,
+      counted(n, "row"), self.folds), "look")
 end
 
 -- What a label is without case, blanks and marks.
@@ -225,8 +226,8 @@ local function tell_variants(self, found, labels)
     local one = best[bare(label)]
     if one ~= label then
       tell_rows(self, found, label, "label_error", "high",
-        ('label "%s" looks like "%s", which %d rows have'):format(label, one,
-          #self.indexes[one]),
+        ('label "%s" looks like "%s", which %s'):format(label, one,
+          counted(#self.indexes[one], "row has", "rows have")),
         self.several and "look" or "relabel: " .. one)
     end
   end

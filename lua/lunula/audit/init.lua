@@ -14,6 +14,7 @@ local check = require "lunula.check"
 local checkpoint = require "lunula.checkpoint"
 local classifier = require "lunula.classifier"
 local core = require "lunula.core"
+local counted = require "lunula.counted"
 local data = require "lunula.data"
 local hub = require "lunula.hub"
 local issues = require "lunula.audit.issues"
@@ -247,7 +248,8 @@ end
 function Audit:__tostring()
   local lines = {}
   for i, file in ipairs(self.files) do
-    lines[i] = ("%s: %d rows, %s"):format(file.file, file.rows, file.part)
+    lines[i] = ("%s: %s, %s"):format(file.file, counted(file.rows, "row"),
+      file.part)
   end
   lines[#lines + 1] = ""
   lines[#lines + 1] = next(self.counts) and kind_lines(self) .. "\n"

@@ -37,8 +37,8 @@ local function count(self, row, length)
   if lost == 0 then return end
   self.cut, self.lost = self.cut + 1, self.lost + lost
   self.found:add(row, "truncated", severity_of(lost / length),
-    ("%d of %d tokens are cut at max_length %d"):format(lost, length,
-      self.max_length), "look")
+    ("%d of %d tokens %s cut at max_length %d"):format(lost, length,
+      lost == 1 and "is" or "are", self.max_length), "look")
 end
 
 -- Counts the tokens of the rows that wait.

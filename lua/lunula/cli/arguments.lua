@@ -219,6 +219,26 @@ local function from(words, first)
   return rest
 end
 
+--- A message of the library, which names options as Lua has them, for who
+-- typed a command: `changed = 'report'` is `--changed report`.
+-- @tparam table command its declaration; of its options those count that are
+--   on or off, or have choices
+-- @string message
+-- @treturn string
+function arguments.as_typed(command, message)
+  for _, option in ipairs(command.options) do
+    local named = "%f[%w_]" .. key_of(option.name) .. " = "
+    if option.type == "boolean" then
+      message = message:gsub(named .. tostring(not option.default)
+        .. "%f[^%w_]", "--" .. spelling(option))
+    elseif option.choices then
+      message = message:gsub(named .. "'([%w_-]+)'",
+        "--" .. option.name .. " %1")
+    end
+  end
+  return message
+end
+
 local function place(command, values, plain)
   local takes_all = false
   for i, positional in ipairs(command.positional) do

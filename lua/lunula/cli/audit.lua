@@ -2,6 +2,7 @@
 -- Standard output has a table; the folder has every issue.
 -- @module lunula.cli.audit
 
+local counted = require "lunula.counted"
 local fetch = require "lunula.cli.fetch"
 local output = require "lunula.cli.output"
 local progress = require "lunula.progress"
@@ -78,8 +79,8 @@ end
 local function check_severity(document, severity, dir)
   local n = severity and document:at_least(severity) or 0
   if n == 0 then return end
-  error(("%d issue%s of severity %s%s: see %s/issues.csv"):format(n,
-    n == 1 and "" or "s", severity, severity == "high" and "" or " or worse",
+  error(("%s of severity %s%s: see %s/issues.csv"):format(
+    counted(n, "issue"), severity, severity == "high" and "" or " or worse",
     dir), 0)
 end
 

@@ -3,6 +3,7 @@
 
 local arguments = require "lunula.cli.arguments"
 local core = require "lunula.core"
+local counted = require "lunula.counted"
 local fetch = require "lunula.cli.fetch"
 local guarded = require "lunula.cli.guarded"
 local json = require "lunula.cli.json"
@@ -118,8 +119,8 @@ local function measure(base, list, values, bar)
   bar:part(1, #list + 1, "starting")
   figures.load_ms, figures.first_answer_ms = starts(base)
   for i, c in ipairs(list) do
-    bar:part(i + 1, #list + 1, ("%s, %d thread%s"):format(c.precision,
-      c.threads, c.threads == 1 and "" or "s"))
+    bar:part(i + 1, #list + 1, ("%s, %s"):format(c.precision,
+      counted(c.threads, "thread")))
     local f = process.measure(job_of(base, { precision = c.precision,
       threads = c.threads, seconds = values.seconds,
       peak_seconds = PEAK_SHARE * values.seconds }))

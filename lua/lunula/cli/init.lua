@@ -60,6 +60,13 @@ local function general_help()
   return table.concat(lines, "\n")
 end
 
+-- Errors of the library speak Lua.
+local function run(command, values)
+  local ok, why = pcall(command.run, values)
+  if ok then return end
+  error(type(why) == "string" and arguments.as_typed(command, why) or why, 0)
+end
+
 local function dispatch(words)
   local name = words[1]
   if name == nil then
@@ -76,7 +83,7 @@ local function dispatch(words)
   command, words = variant(command, words)
   local values = arguments.parse(command, words)
   if values.help then return output.line(arguments.help(command)) end
-  command.run(values)
+  run(command, values)
 end
 
 local function complain(message)

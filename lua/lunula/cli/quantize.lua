@@ -2,6 +2,7 @@
 -- @module lunula.cli.quantize
 
 local arguments = require "lunula.cli.arguments"
+local counted = require "lunula.counted"
 local fetch = require "lunula.cli.fetch"
 local output = require "lunula.cli.output"
 local problem = require "lunula.problem"
@@ -27,9 +28,9 @@ local quantize = {
 
 local function show(result)
   local name = result.score
-  output.line(("%s before %s, after %s (%d texts)"):format(name,
+  output.line(("%s before %s, after %s (%s)"):format(name,
     problem.shown(name, result.before), problem.shown(name, result.after),
-    result.n))
+    counted(result.n, "text")))
   output.flush()
 end
 

@@ -1,6 +1,7 @@
 --- lunula refine: applies a person's decisions on an audit's issues to a file.
 -- @module lunula.cli.refine
 
+local counted = require "lunula.counted"
 local output = require "lunula.cli.output"
 
 local refine = {
@@ -28,8 +29,8 @@ local refine = {
 
 local function summary(done, log)
   return {
-    ("%s: %d rows, %s: %d"):format(done.before.file, done.before.rows,
-      done.after.file, done.after.rows),
+    ("%s: %s, %s: %d"):format(done.before.file,
+      counted(done.before.rows, "row"), done.after.file, done.after.rows),
     ("removed %d, relabelled %d, replaced %d"):format(done.removed,
       done.relabelled, done.replaced),
     ("issues decided %d (rejected %d), undecided %d, of other files %d")

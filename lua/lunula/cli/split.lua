@@ -7,6 +7,7 @@
 
 local arguments = require "lunula.cli.arguments"
 local checkpoint = require "lunula.checkpoint"
+local counted = require "lunula.counted"
 local files = require("lunula.core").io
 local guarded = require "lunula.cli.guarded"
 local joined = require "lunula.data.joined"
@@ -21,6 +22,9 @@ local PARTS = { "train", "validation", "test" }
 
 -- what only a new split is told
 local DRAWN = { "train", "validation", "test", "stratify", "order" }
+
+-- of a new row
+local LEFT_OUT = " left out: what is said there is in a part that may not grow"
 
 local split = {
   name = "split",
@@ -185,9 +189,9 @@ local function write_part(path, source, list, bytes_of)
   end))
 end
 
-local function tell_places(list, what)
+local function tell_places(list, one, many)
   if #list == 0 then return end
-  io.stderr:write(("%d %s, the first at %s\n"):format(#list, what,
+  io.stderr:write(("%s, the first at %s\n"):format(counted(#list, one, many),
     labels.place(list, 1, "split")))
 end
 
@@ -199,15 +203,18 @@ end
 
 local function tell(report, names)
   if not report then return end
-  tell_places(report.new, "new rows")
-  tell_places(rows_in(report.back), "rows that were gone are back")
-  tell_places(rows_in(report.touched), "rows with another label")
-  tell_places(report.left_out, "new rows left out, since what they say is in "
-    .. "a part that may not grow")
+  tell_places(report.new, "new row")
+  tell_places(rows_in(report.back), "row that was gone is back",
+    "rows that were gone are back")
+  tell_places(rows_in(report.touched), "row with another label",
+    "rows with another label")
+  tell_places(report.left_out, "new row" .. LEFT_OUT, "new rows" .. LEFT_OUT)
   for _, name in ipairs(names) do
     local gone = report.missing[name]
-    if gone then io.stderr:write(("%d rows of %s are gone\n"):format(gone,
-      name)) end
+    if gone then
+      io.stderr:write(("%s of %s %s gone\n"):format(counted(gone, "row"), name,
+        gone == 1 and "is" or "are"))
+    end
   end
 end
 

@@ -4,6 +4,7 @@
 local arguments = require "lunula.cli.arguments"
 local checkpoint = require "lunula.checkpoint"
 local core = require "lunula.core"
+local counted = require "lunula.counted"
 local curve = require "lunula.curve"
 local facts = require "lunula.card.files"
 local fetch = require "lunula.cli.fetch"
@@ -185,8 +186,9 @@ end
 
 local function tell(values, model, result, figures)
   if figures.truncated > 0 then
-    io.stderr:write(("%d tokens were cut from %s by --max-length %d\n")
-      :format(figures.truncated, values.train, model.max_length))
+    io.stderr:write(("%s cut from %s by --max-length %d\n"):format(
+      counted(figures.truncated, "token was", "tokens were"), values.train,
+      model.max_length))
   end
   draw(result)
   -- the model's own record first: whatever fails after it, it is there

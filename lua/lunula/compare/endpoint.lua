@@ -8,6 +8,7 @@
 local answers = require "lunula.compare.answers"
 local check = require "lunula.check"
 local core = require "lunula.core"
+local counted = require "lunula.counted"
 local json = require "lunula.json"
 local labels = require "lunula.labels"
 local options = require "lunula.options"
@@ -199,8 +200,7 @@ end
 local function put_off(self, question, why, rest)
   question.tries = question.tries + 1
   if question.tries > self.o.max_retries then
-    fail("%s, after %d tr%s", why, question.tries,
-      question.tries == 1 and "y" or "ies")
+    fail("%s, after %s", why, counted(question.tries, "try", "tries"))
   elseif rest and rest > LONGEST_REST then
     fail("%s; it wants to be left alone for %.0f s", why, rest)
   end
@@ -308,8 +308,8 @@ function endpoint.ask(rows, given)
   local store = answers.open(o.answers, name_of(prompt, o))
   local asking = new_asking(rows, prompt, store, o)
   if asking.before > 0 and o.on_notice then
-    o.on_notice(("%d answers are in %s already: they are not asked for again")
-      :format(asking.before, o.answers))
+    o.on_notice(("%s in %s already: no such is asked for again"):format(
+      counted(asking.before, "answer is", "answers are"), o.answers))
   end
   local ok, why = pcall(run, asking)
   store:close()

@@ -1,6 +1,7 @@
 --- A comparison as text for a terminal.
 -- @module lunula.compare.layout
 
+local counted = require "lunula.counted"
 local tables = require "lunula.metrics.layout"
 
 local layout = {}
@@ -31,11 +32,6 @@ end
 
 local function interval(found)
   return ("%.3f to %.3f"):format(found.low, found.high)
-end
-
--- Of what is counted: "1 text", "2 texts".
-local function counted(n, one)
-  return ("%d %s%s"):format(n, one, n == 1 and "" or "s")
 end
 
 local function p_value(p)

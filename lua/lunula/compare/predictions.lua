@@ -6,6 +6,7 @@
 
 local align = require "lunula.compare.align"
 local answers = require "lunula.compare.answers"
+local counted = require "lunula.counted"
 local data = require "lunula.data"
 local options = require "lunula.options"
 
@@ -50,8 +51,8 @@ local function by_row(path, o)
     header = o.header, empty = true })
   local rows = read_column(path, o, o.text or o.prediction)
   if #rows ~= #named then
-    fail("%s has %d rows, and %s %d: no row of the one is that of the other",
-      path, #rows, o.texts, #named)
+    fail("%s has %s, and %s %d: no row of the one is that of the other", path,
+      counted(#rows, "row"), o.texts, #named)
   end
   for i, row in ipairs(rows) do
     if o.text then check_same_text(row, named[i]) end

@@ -9,6 +9,7 @@
 
 local check = require "lunula.check"
 local core = require "lunula.core"
+local counted = require "lunula.counted"
 local opt = require "lunula.options"
 local columns = require "lunula.data.columns"
 local csv = require "lunula.data.csv"
@@ -56,9 +57,8 @@ end
 
 local function check_width(fields, width, options, input, line)
   if #fields == width then return end
-  input:fail(line, "%d field%s, the %s has %d", #fields,
-    #fields == 1 and "" or "s", options.header and "header" or "first line",
-    width)
+  input:fail(line, "%s, the %s has %d", counted(#fields, "field"),
+    options.header and "header" or "first line", width)
 end
 
 local function row_of(fields, chosen, kept)

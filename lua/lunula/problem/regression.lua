@@ -52,8 +52,8 @@ function regression.check_learnable(rows, what)
   for _, row in ipairs(rows) do
     if row.label ~= rows[1].label then return end
   end
-  fail("%s: all %d rows have the label %g; there is nothing to learn", what,
-    #rows, rows[1].label)
+  fail("%s: %s the label %g; there is nothing to learn", what, #rows == 1
+    and "its one row has" or ("all %d rows have"):format(#rows), rows[1].label)
 end
 
 function regression.check_seen()

@@ -10,6 +10,7 @@
 local bootstrap = require "lunula.metrics.bootstrap"
 local check = require "lunula.check"
 local classifier = require "lunula.classifier"
+local counted = require "lunula.counted"
 local data = require "lunula.data"
 local files = require("lunula.core").io
 local label_lists = require "lunula.labels"
@@ -181,8 +182,8 @@ function Report:__tostring()
   local gain = self.difference
   lines[4] = { "difference", "", ("%+.4f"):format(gain.mean),
     ("%+.4f"):format(gain.low), ("%+.4f"):format(gain.high) }
-  return ("%s%s (%d validation texts%s)\nchanges: %s\n"):format(
-    layout.aligned(lines, 1), verdict(gain), self.n, self.runs
+  return ("%s%s (%s%s)\nchanges: %s\n"):format(layout.aligned(lines, 1),
+    verdict(gain), counted(self.n, "validation text"), self.runs
     and (", runs: %d"):format(self.runs) or "", listed_changes(self.changes))
 end
 

@@ -3,6 +3,7 @@
 -- What can't be understood is refused with its line before anything is done.
 -- @module lunula.refine.marks
 
+local counted = require "lunula.counted"
 local csv = require "lunula.data.csv"
 local json = require "lunula.json"
 local lines = require "lunula.data.lines"
@@ -59,7 +60,8 @@ local function check_width(fields, at, width, input, line)
   local is_cut = false
   for _, name in ipairs(FILLED) do is_cut = is_cut or not fields[at[name]] end
   if is_cut or #fields > width then
-    input:fail(line, "%d fields, the header has %d", #fields, width)
+    input:fail(line, "%s, the header has %d", counted(#fields, "field"),
+      width)
   end
 end
 

@@ -9,6 +9,7 @@
 -- @module lunula.split.file
 
 local check = require "lunula.check"
+local counted = require "lunula.counted"
 local data = require "lunula.data"
 local files = require("lunula.core").io
 local joined = require "lunula.data.joined"
@@ -184,8 +185,9 @@ local function check_counts(entries, head, is_gone, path)
   end
   for _, name in ipairs(opt.names(head.counts)) do
     if (found[name] or 0) ~= (said[name] or 0) then
-      fail("%s: %d rows of '%s'%s, and it says that there are %.14g", path,
-        found[name] or 0, name, is_gone and " gone" or "", said[name] or 0)
+      fail("%s: %s of '%s'%s, and it says that there are %.14g", path,
+        counted(found[name] or 0, "row"), name, is_gone and " gone" or "",
+        said[name] or 0)
     end
   end
 end

@@ -2,6 +2,7 @@
 -- @module lunula.split.grown
 
 local check = require "lunula.check"
+local counted = require "lunula.counted"
 local file = require "lunula.split.file"
 local opt = require "lunula.options"
 local sampler = require "lunula.sampler"
@@ -112,9 +113,10 @@ end
 local function check_test(path, counts, touched, missing)
   local other, gone = count_of(touched, TEST), missing[TEST] or 0
   if other + gone == 0 then return end
-  fail("%s: of %d test rows %d are missing and %d have another label: the "
-    .. "test set is not what it was; give changed = 'report' to go on with it",
-    path, counts[TEST], gone, other)
+  fail("%s: of %s %s missing and %s another label: the test set is not what "
+    .. "it was; give changed = 'report' to go on with it", path,
+    counted(counts[TEST], "test row"), counted(gone, "is", "are"),
+    counted(other, "has", "have"))
 end
 
 -- The rows of each part as they stand in the file, and what is gone.

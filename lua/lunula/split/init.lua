@@ -5,6 +5,7 @@
 -- @module lunula.split
 
 local check = require "lunula.check"
+local counted = require "lunula.counted"
 local opt = require "lunula.options"
 local file = require "lunula.split.file"
 local groups = require "lunula.split.groups"
@@ -94,8 +95,8 @@ local function by_group(rows, order, labels, shares, o, cover_first, what)
   local assigned, n =
     groups.assign(order, set_of, labels, shares, cover_first)
   if n < #shares then
-    fail("%s: %d distinct values of '%s' can't fill %d parts", what, n,
-      o.group, #shares)
+    fail("%s: %s of '%s' can't fill %d parts", what,
+      counted(n, "distinct value"), o.group, #shares)
   end
   return assigned
 end
@@ -193,7 +194,8 @@ local function named_parts(names, parts, n, options)
   local named = {}
   for i, name in ipairs(names) do
     if #parts[i] == 0 then
-      fail("split: %d rows%s leave '%s' empty", n, in_sets(options, n), name)
+      fail("split: %s%s %s '%s' empty", counted(n, "row"),
+        in_sets(options, n), n == 1 and "leaves" or "leave", name)
     end
     named[name] = parts[i]
   end
@@ -266,7 +268,7 @@ local split = setmetatable({}, {
 local function check_k(k, n)
   check.integer(k, "folds: k", { least = 2 })
   if k > n then
-    fail("folds: %d rows can't fill %d folds", n, k)
+    fail("folds: %s can't fill %d folds", counted(n, "row"), k)
   end
 end
 
@@ -282,9 +284,9 @@ local function check_spread(rows, assigned)
   end
   for _, label in ipairs(label_lists.distinct(labels_of(rows, "folds"))) do
     if fold_of[label] then
-      fail("folds: label '%s' (%d row%s) is in one fold alone, so that none "
-        .. "is left to train on; give stratify = false to allow it", label,
-        count[label], count[label] == 1 and "" or "s")
+      fail("folds: label '%s' (%s) is in one fold alone, so that none is "
+        .. "left to train on; give stratify = false to allow it", label,
+        counted(count[label], "row"))
     end
   end
 end
