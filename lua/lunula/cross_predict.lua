@@ -111,24 +111,29 @@ local methods = {}
 
 local PENALTIES = { 10, 1, 0.1, 0.01 }  -- of which the best is taken
 local TRIED = 3000                      -- rows to learn from, for the choice
-local TOLERANCE = 1e-4                  -- probabilities are right to 3 digits
+local TOLERANCE, ROUGH = 1e-3, 1e-2     -- of the last fit, and on the way there
 
--- The weights of the regression before, where that had the same labels: two
--- folds have most of their rows in common, and two penalties all.
-local function start_of(run, some)
-  return #some == #run.labels and run.before or nil
+local function fitted(vectors, classes, n_classes, l2, start, tolerance)
+  local weight, bias = logistic.fit(vectors, classes, n_classes, l2,
+    { start = start, tolerance = tolerance })
+  return { weight = weight, bias = bias }
 end
 
--- The probabilities of some rows by a regression on others.
-local function regress(run, held_out, others, some, l2)
-  local vectors = run.vectors
-  local weight, bias = logistic.fit(vectors:index(1, numbers_of(others)),
-    labels.classes(sampler.pick(run.rows, others), some, WHAT), #some, l2,
-    { start = start_of(run, some), tolerance = TOLERANCE })
-  run.before = #some == #run.labels and { weight = weight, bias = bias } or nil
+-- Weights for a penalty, by way of the larger ones: without much of a penalty
+-- the way from zeros, or from the weights of other rows, is a long one.
+local function descend(vectors, classes, n_classes, l2)
+  local at
+  for _, penalty in ipairs(PENALTIES) do
+    if penalty > l2 then
+      at = fitted(vectors, classes, n_classes, penalty, at, ROUGH)
+    end
+  end
+  return fitted(vectors, classes, n_classes, l2, at, TOLERANCE)
+end
+
+local function answers(vectors, head)
   return no_grad(function()
-    return (vectors:index(1, numbers_of(held_out))
-      :matmul(weight:transpose(1, 2)) + bias):softmax(2)
+    return (vectors:matmul(head.weight:transpose(1, 2)) + head.bias):softmax(2)
   end)
 end
 
@@ -152,15 +157,21 @@ local function spread(list, most)
   return some
 end
 
--- The penalty with which the rows of a fold are answered best: the smaller it
--- is the longer the regression takes, and one that is too small already gets no
--- better.
+-- What a fold's regression learns from: vectors, and the classes of their rows.
+local function examples(run, numbers, some)
+  return run.vectors:index(1, numbers_of(numbers)),
+    labels.classes(sampler.pick(run.rows, numbers), some, WHAT)
+end
+
+-- The penalty with which the rows of a fold are answered best. Where a smaller
+-- one answers them no better, those that are smaller still don't either.
 local function best_penalty(run, held_out, others, some)
-  local best, least
-  others = spread(others, TRIED)
+  local best, least, head
+  local asked = run.vectors:index(1, numbers_of(held_out))
+  local vectors, classes = examples(run, spread(others, TRIED), some)
   for _, l2 in ipairs(PENALTIES) do
-    local loss = loss_of(run, held_out, some,
-      regress(run, held_out, others, some, l2))
+    head = fitted(vectors, classes, #some, l2, head, TOLERANCE)
+    local loss = loss_of(run, held_out, some, answers(asked, head))
     if best and loss >= least then break end
     best, least = l2, loss
   end
@@ -171,7 +182,9 @@ end
 function methods.head(run, held_out, others, some)
   run.l2 = run.l2 or run.options.l2
     or best_penalty(run, held_out, others, some)
-  return regress(run, held_out, others, some, run.l2)
+  local vectors, classes = examples(run, others, some)
+  return answers(run.vectors:index(1, numbers_of(held_out)),
+    descend(vectors, classes, #some, run.l2))
 end
 
 local function copied(given, changes)

@@ -10,6 +10,7 @@ local tensor = require "lunula.tensor"
 local vectors = {}
 
 local TOGETHER = 2048  -- texts that are read between two looks at Ctrl-C
+local BATCH = 128      -- texts of like length that are read at once
 local CELLS = 4000000  -- similarities held at once
 
 --- The text of a row; of a pair, both.
@@ -47,13 +48,22 @@ local function texts_of(rows, first, last)
   return texts
 end
 
+-- Where the processor multiplies bfloat16 that takes half the time, and cosines
+-- are the same to four digits.
+local function reader_of(source)
+  local made = embedder(source, { normalize = true })
+  if core.cpu() == "avx512bf16" then made.encoder:set_precision "bf16" end
+  return made
+end
+
 local function read_all(context, options)
-  local made = embedder(vectors.source(context, options), { normalize = true })
+  local made = reader_of(vectors.source(context, options))
   local parts, n = {}, #context.rows
   for first = 1, n, TOGETHER do
     if core.system.interrupted() then error("interrupted", 0) end
     local last = math.min(first + TOGETHER - 1, n)
-    parts[#parts + 1] = made:encode(texts_of(context.rows, first, last))
+    parts[#parts + 1] = made:encode(texts_of(context.rows, first, last),
+      { batch_size = BATCH })
     if context.on_progress then
       context.on_progress { check = "vectors", number = last, checks = n }
     end
