@@ -240,6 +240,24 @@ describe("an audit", function()
 end)
 
 describe("lunula audit", function()
+  it("knows a file under another name", function()
+    local path = write("train.csv", "text,label\na quiet film,x\n")
+    local ok, why = pcall(data.audit, { path, dir .. "/./train.csv" })
+    assert.is_false(ok)
+    assert.are.equal(("audit: '%s/./train.csv' is given twice, as '%s'")
+      :format(dir, path), why)
+  end)
+
+  it("writes over no file that it reads", function()
+    local text = "text,label\na quiet film,x\n"
+    local path = write("issues.csv", text)
+    local ok, why = pcall(data.audit, path, { output = dir .. "/." })
+    assert.is_false(ok)
+    assert.matches("nothing is changed in place", why)
+    assert.are.equal(text, file.read(path))
+    os.remove(path)
+  end)
+
   it("prints a table, and writes where it is told", function()
     local train = write("train.csv", "text,label\n" .. plain(6, "x") .. ",x\n")
     local out = path_of "told"

@@ -19,6 +19,7 @@ local no_grad = require("lunula.grad").no_grad
 local options = require "lunula.options"
 local sampler = require "lunula.sampler"
 local tensor = require "lunula.tensor"
+local together = require "lunula.split.together"
 local train = require "lunula.train"
 
 local none = options.none
@@ -33,14 +34,6 @@ local WHAT = "cross_predict"
 local FOLD_STREAM = 0
 
 -- {======== folds ========
-
--- What two rows have in common that a model would know by heart.
-local function key_of(row)
-  local function plain(text)
-    return (text:lower():gsub("[%s%p]+", " "):gsub("^ ", ""):gsub(" $", ""))
-  end
-  return plain(row.text) .. "\0" .. plain(row.text_pair or "")
-end
 
 -- Labels of one group alone can't be spread: they are dealt out together.
 local function strata_of(rows, keys)
@@ -58,12 +51,7 @@ end
 
 -- The fold of each row, from 1, and how many folds there are.
 local function assign(rows, o)
-  local keys, distinct, seen = {}, 0, {}
-  for i, row in ipairs(rows) do
-    keys[i] = key_of(row)
-    if not seen[keys[i]] then distinct = distinct + 1 end
-    seen[keys[i]] = true
-  end
+  local keys, distinct = together.of(rows, "together")
   if distinct < 2 then
     error(("%s: %d rows of one text: expected two texts at least"):format(
       WHAT, #rows), 0)

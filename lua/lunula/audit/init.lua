@@ -20,6 +20,7 @@ local issues = require "lunula.audit.issues"
 local layout = require "lunula.metrics.layout"
 local opt = require "lunula.options"
 local parts = require "lunula.audit.parts"
+local places = require "lunula.data.places"
 local tokenizer = require "lunula.tokenizer"
 
 local audit = {}
@@ -88,10 +89,13 @@ local function files_of(given)
   local paths, seen, files = {}, {}, {}
   for i, file in ipairs(given) do
     paths[i] = path_of(file)
-    if seen[paths[i]] then
-      error(("audit: '%s' is given twice"):format(paths[i]), 0)
+    local _, _, id = core.io.stat(paths[i])
+    local other = seen[id or paths[i]]
+    if other then
+      error(("audit: '%s' is given twice%s"):format(paths[i],
+        other ~= paths[i] and ", as '" .. other .. "'" or ""), 0)
     end
-    seen[paths[i]] = true
+    seen[id or paths[i]] = paths[i]
   end
   for i, part in ipairs(parts.of(paths)) do
     local told = type(given[i]) == "table" and given[i].part
@@ -101,6 +105,20 @@ local function files_of(given)
       part = told and check.choice(told, "audit: part", PARTS) or part }
   end
   return files
+end
+
+-- Makes the folder. None of what is written there may be a file that is read.
+local function make_output(dir, files)
+  checkpoint.make_folders(check.path(dir, "audit: output"))
+  local list = {}
+  for i, file in ipairs(files) do
+    list[i] = { path = file.path, what = "a file that is audited" }
+  end
+  for _, name in ipairs(issues.FILES) do
+    list[#list + 1] = { path = dir .. "/" .. name, what = "output",
+      written = true }
+  end
+  places.check(list, "audit")
 end
 
 -- A classifier with its tokenizer; of a folder without a head the tokenizer
@@ -246,7 +264,8 @@ end
 function Audit:__tostring()
   local lines = {}
   for i, file in ipairs(self.files) do
-    lines[i] = ("%s: %d rows, %s"):format(file.file, file.rows, file.part)
+    lines[i] = ("%s: %d row%s, %s"):format(file.file, file.rows,
+      file.rows == 1 and "" or "s", file.part)
   end
   lines[#lines + 1] = ""
   lines[#lines + 1] = next(self.counts) and kind_lines(self) .. "\n"
@@ -316,9 +335,7 @@ local function look(_, files, given)
   local o = opt.check(given, known(), "audit")
   local names = wanted_checks(o.checks)
   files = files_of(files)
-  if o.output then
-    checkpoint.make_folders(check.path(o.output, "audit: output"))
-  end
+  if o.output then make_output(o.output, files) end
   local found = run(files, context_of(files, o), names, o)
   local document = document_of(files, found, begun)
   if o.output then found:write(o.output, document) end

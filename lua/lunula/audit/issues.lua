@@ -20,6 +20,9 @@ local TOGETHER = 1000  -- lines written as one piece
 --- The severities, the worst first.
 Issues.SEVERITIES = { "high", "medium", "low" }
 
+--- The files that are written.
+Issues.FILES = { "issues.csv", "summary.json", "report.html" }
+
 --- The kinds of issues.
 Issues.KINDS = {
   "exact_duplicate", "near_duplicate", "semantic_duplicate", "leak",

@@ -64,6 +64,14 @@ end
 
 -- {======== the nearest ========
 
+-- Whether rows are of several parts.
+local function has_parts(rows)
+  for _, row in ipairs(rows) do
+    if row.part ~= rows[1].part then return true end
+  end
+  return false
+end
+
 -- The nearest of a row in its part and in another one, above the threshold.
 local function nearest(self, row, cosines, indices)
   local here, there
@@ -85,8 +93,8 @@ local function search(self, i, cosines, indices)
   local row = self.context.rows[i]
   local here, there = nearest(self, row, cosines, indices)
   local last = cosines[#cosines]
-  if here and there or not last or last < self.options.cosine
-      or #cosines >= WIDE then
+  local has_all = here and (there or not self.has_parts)
+  if has_all or not last or last < self.options.cosine or #cosines >= WIDE then
     return here, there
   end
   return nearest(self, row, vectors.near(self.context, self.options, i, WIDE))
@@ -96,11 +104,16 @@ end
 
 -- {======== what is told ========
 
+-- Whether two rows have labels, and others.
+local function differ(row, other)
+  return row.label ~= nil and other.label ~= nil and row.label ~= other.label
+end
+
 local function evidence_of(row, pair)
   local other, label = pair.row, ""
   if other.label ~= nil then
     label = (', label "%s"'):format(tostring(other.label))
-    if row.label ~= other.label then
+    if differ(row, other) then
       label = label .. (' instead of "%s"'):format(tostring(row.label))
     end
   end
@@ -116,8 +129,7 @@ end
 
 local function add_duplicate(found, row, pair)
   found:add(row, "semantic_duplicate",
-    row.label ~= pair.row.label and "medium" or "low", evidence_of(row, pair),
-    "look")
+    differ(row, pair.row) and "medium" or "low", evidence_of(row, pair), "look")
 end
 
 --- Looks at all rows.
@@ -128,6 +140,7 @@ function Semantic:finish(found)
   if why then return found:skipped("semantic_duplicate", why) end
   local figures = { cosine = self.options.cosine, rows = #context.rows,
     duplicates = 0, leaks = 0 }
+  self.has_parts = has_parts(context.rows)
   local cosines, indices = vectors.all_near(context, self.options, NEAR)
   for i, row in ipairs(context.rows) do
     local here, there = search(self, i, cosines[i], indices[i])

@@ -12,6 +12,7 @@ local vectors = {}
 local TOGETHER = 2048  -- texts that are read between two looks at Ctrl-C
 local BATCH = 128      -- texts of like length that are read at once
 local CELLS = 4000000  -- similarities held at once
+local NEAREST = 16     -- of each row at least: all checks are served by them
 
 --- The text of a row; of a pair, both.
 -- @tparam table row
@@ -135,7 +136,7 @@ end
 -- @treturn {{int,...},...} the rows' indices
 function vectors.all_near(context, options, k)
   if not context.nearest or context.nearest.k < k then
-    context.nearest = find_all(context, options, k)
+    context.nearest = find_all(context, options, math.max(k, NEAREST))
   end
   return context.nearest.cosines, context.nearest.indices
 end
