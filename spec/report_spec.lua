@@ -502,6 +502,8 @@ describe("A report", function()
       assert.matches("<thead><tr><th scope=\"col\">a</th>.*<tbody><tr><td>"
         .. "<code>1</code></td><td>2</td></tr></tbody>",
         rendered "| a | b |\n|---|--:|\n| `1` | 2 |\n")
+      assert.matches("<table><tbody><tr><td>1</td>",
+        rendered "|  |  |\n|---|---|\n| 1 | 2 |\n", 1, true)
       assert.are.equal("<blockquote><p>a b</p></blockquote><hr>",
         rendered "> a\n> b\n\n---\n")
     end)

@@ -10,8 +10,10 @@
 -- 3. pruning: of each pair (given, true), as many rows as the joint counts,
 --    those that are surest of the true class before the given one.
 --
--- What it finds, and the order, is what cleanlab's `find_label_issues` finds;
--- rows of equal rank come in their order.
+-- What it finds, and the order, is what cleanlab's `find_label_issues` finds
+-- where its sorts are stable: rows of equal rank come in their order here.
+-- (With NumPy's own sorts, ties, and with many classes a few rows of what is
+-- found, hang on the processor.)
 -- @module lunula.confident
 
 local check = require "lunula.check"

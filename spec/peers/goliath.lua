@@ -68,7 +68,7 @@ end
 local function train(set, rows, candidate, dir)
   local folder = dir .. "/" .. candidate.name
   local options = options_of(set, candidate)
-  local learnt = rows.train
+  local learnt = rows[candidate.rows or "train"]
   if candidate.teachers then
     learnt = taught(learnt, candidate.teachers, dir)
   end

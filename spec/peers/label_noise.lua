@@ -99,9 +99,9 @@ local function tell(name, numbers, is_flipped, seconds)
       100 * right / all, seconds and (", %.3f s"):format(seconds) or ""))
 end
 
-local function theirs(path, filter)
-  local text = peers.output_of(("%s spec/peers/label_noise.py '%s' %s")
-    :format(peers.python, path, filter))
+local function theirs(path, filter, sort)
+  local text = peers.output_of(("%s spec/peers/label_noise.py '%s' %s %s")
+    :format(peers.python, path, filter, sort))
   local numbers = {}
   for word in (text or error("label_noise.py failed", 0)):gmatch "%d+" do
     numbers[#numbers + 1] = tonumber(word) + 1
@@ -109,20 +109,11 @@ local function theirs(path, filter)
   return numbers
 end
 
--- Rows of equal self-confidence may stand in any order there.
-local function compare(found, other, classes, p)
-  local function own(row) return p[row][classes[row] + 1] end
-  for i = 2, #other do
-    if own(other[i]) < own(other[i - 1]) then return "another order" end
+local function same(a, b)
+  for i = 1, math.max(#a, #b) do
+    if a[i] ~= b[i] then return false end
   end
-  table.sort(other, function(a, b)
-    if own(a) ~= own(b) then return own(a) < own(b) end
-    return a < b
-  end)
-  for i = 1, math.max(#found, #other) do
-    if found[i] ~= other[i] then return "other rows" end
-  end
-  return "the same rows in the same order"
+  return true
 end
 
 -- How many of the surest are right.
@@ -142,7 +133,6 @@ local FILTERS = { "prune_by_noise_rate", "both", "confident_learning" }
 
 local function find(noisy, p, is_flipped, path)
   local with_cleanlab, default = peers.has { "cleanlab" }, nil
-  local classes = labels.classes(noisy, labels.of(noisy), "label_noise")
   for _, filter in ipairs(FILTERS) do
     local numbers, begun = {}, os.clock()
     local found = confident.find(noisy, p, { filter = filter })
@@ -150,9 +140,10 @@ local function find(noisy, p, is_flipped, path)
     for i, issue in ipairs(found.issues) do numbers[i] = issue.row end
     tell("lunula " .. filter, numbers, is_flipped, seconds)
     if with_cleanlab then
-      local other = theirs(path, filter)
-      tell("cleanlab " .. filter, other, is_flipped)
-      print("  " .. compare(numbers, other, classes, p))
+      tell("cleanlab " .. filter, theirs(path, filter, ""), is_flipped)
+      print(same(numbers, theirs(path, filter, "stable"))
+        and "  with stable sorts the same rows in the same order"
+        or "  other rows, or another order")
     end
     default = default or found
   end

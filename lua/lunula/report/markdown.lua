@@ -143,12 +143,21 @@ local function cells_of(line)
   return cells
 end
 
-local function row_of(name, line)
+local function row_of(line)
+  local cells = {}
+  for i, cell in ipairs(cells_of(line)) do cells[i] = e.td { cell } end
+  return e.tr(cells)
+end
+
+-- A head without a word is none.
+local function head_of(line)
+  if not line:find "[^%s|]" then return false end
   local cells = {}
   for i, cell in ipairs(cells_of(line)) do
-    cells[i] = e[name] { scope = name == "th" and "col" or false, cell }
+    cells[i] = markup.text(cell) == "" and e.td { "" }
+      or e.th { scope = "col", cell }
   end
-  return e.tr(cells)
+  return e.thead { e.tr(cells) }
 end
 
 local function pipes(state, line)
@@ -160,11 +169,11 @@ local function pipes(state, line)
   local rows = {}
   state.at = state.at + 2
   while line_at(state) and line_at(state):find("|", 1, true) do
-    rows[#rows + 1] = row_of("td", line_at(state))
+    rows[#rows + 1] = row_of(line_at(state))
     state.at = state.at + 1
   end
   return grid.box("Table of the card",
-    e.table { e.thead { row_of("th", line) }, e.tbody(rows) })
+    e.table { head_of(line), e.tbody(rows) })
 end
 
 local function item_of(line)

@@ -45,14 +45,26 @@ local function glue_rows(path, text)
   return read(path, { text = text, label = "label" })
 end
 
--- Stanford's sentiment treebank, learnt from phrases as GLUE has them.
+-- rows whose texts are in others, too
+local function within(rows, others)
+  local there, kept = {}, {}
+  for _, row in ipairs(others) do there[key_of(row.text)] = true end
+  for _, row in ipairs(rows) do
+    if there[key_of(row.text)] then kept[#kept + 1] = row end
+  end
+  return kept
+end
+
+-- Stanford's sentiment treebank, learnt from phrases as GLUE has them; those
+-- that are whole sentences are `sentences`, too.
 function data.sst2_phrases(folder)
   local dir = folder .. "/glue_sst2"
   local test = glue_rows(dir .. "/test.tsv", "content")
   local validation = glue_rows(dir .. "/dev.tsv", "content")
   local train = glue_rows(dir .. "/train.tsv", "sentence")
-  return { train = without(train, test, validation), validation = validation,
-    test = test }
+  train = without(train, test, validation)
+  return { train = train, validation = validation, test = test,
+    sentences = within(train, data.sst2_sentences(folder).train) }
 end
 
 -- and from its sentences alone

@@ -2,6 +2,7 @@
 -- Candidates are flat options over those of their set and of all sets. `from`
 -- names an earlier training, SET/CANDIDATE, whose encoder (of the same set its
 -- head, too) a candidate begins with, in place of all-MiniLM-L6-v2's own;
+-- `rows` those of the set that it learns from, `train` when not said;
 -- `teachers` the candidates of its own set whose mean scores it learns beside
 -- the labels; `soup` those whose weights it is the mean of.
 
@@ -61,6 +62,12 @@ local sets = {
       { name = "emotions-first", from = EMOTIONS, options = { epochs = 2 } },
       { name = "r-drop", options = { epochs = 2, rdrop_alpha = 1 } },
       { name = "soup", soup = { "plain", "r-drop" } },
+      { name = "emotions-r-drop", from = EMOTIONS,
+        options = { epochs = 2, rdrop_alpha = 1, seed = 1 } },
+      { name = "sentences-last", from = "sst2_phrases/emotions-r-drop",
+        rows = "sentences",
+        options = { epochs = 2, rdrop_alpha = 1, learning_rate = 2e-5 } },
+      { name = "late-soup", soup = { "emotions-r-drop", "sentences-last" } },
     },
   },
 }
