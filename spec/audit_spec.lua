@@ -1,6 +1,7 @@
 --- The pass over the files of a project, what it writes, and its command.
 local arguments = require "lunula.cli.arguments"
 local cjson = require "cjson"
+local core = require "lunula.core"
 local data = require "lunula.data"
 local file = require "spec.support.file"
 local lunula = require "lunula"
@@ -133,8 +134,12 @@ describe("an audit", function()
       personal_data = 1 }, document.counts)
     assert.are.same({ high = 1, medium = 0, low = 1 },
       document.severities.encoding)
-    assert.are.same({ { file = train, part = "train", rows = 14 },
-      { file = test, part = "test", rows = 1 } }, document.files)
+    assert.are.same({
+      { file = train, part = "train", rows = 14,
+        sha256 = core.sha256(file.read(train)) },
+      { file = test, part = "test", rows = 1,
+        sha256 = core.sha256(file.read(test)) },
+    }, document.files)
     assert.are.equal(3, document:at_least "high")
     assert.are.equal(5, document:at_least "low")
   end)
@@ -170,7 +175,11 @@ describe("an audit", function()
   end)
 
   it("sums up in JSON, also where nothing is found", function()
-    local path = write("fine.csv", "text,label\n" .. plain(6, "x"))
+    local texts = { "a quiet film about the sea", "nobody laughed at all",
+      "worth every minute of your evening", "the plot falls apart early",
+      "two actors in one room", "music that stays with you" }
+    local path = write("fine.csv", "text,label\n"
+      .. table.concat(texts, ",x\n") .. ",x\n")
     local out = path_of "fine"
     lunula.data.audit(path, { output = out })
     local summary = cjson.decode(file.read(out .. "/summary.json"))
