@@ -459,4 +459,14 @@ describe("an excerpt", function()
     assert.are.equal('"...é b ..."', excerpt.around("aéé b éé", 6, 6, 2))
     assert.are.equal('"bad \239\191\189"', excerpt.of "bad \255")
   end)
+
+  it("shows no personal data, where it is cut neither", function()
+    local text = "my card 4111 1111 1111 1111 &amp; jo.smith@gmail.com"
+    assert.are.equal('"my card [CARD] &amp; [EMAIL]"', excerpt.of(text))
+    assert.are.equal('"my card [CARD]..."', excerpt.of(text, 14))
+    local at = text:find("&", 1, true)
+    assert.are.equal('"my card [CARD] &amp; [EMAIL]"',
+      excerpt.around(text, at, at + 4))
+    assert.are.equal('"...D] &amp; [E..."', excerpt.around(text, at, at + 4, 3))
+  end)
 end)

@@ -240,6 +240,15 @@ local function described(text, spans)
     table.concat(pieces) .. sub(text, at)
 end
 
+--- A text without personal data: [EMAIL] and the like stand in its place.
+-- @string text
+-- @treturn string
+-- @usage personal.masked "mail jo@acme.org"  --> mail [EMAIL]
+function personal.masked(text)
+  local _, _, without = described(text, apart(spans_of(text)))
+  return without
+end
+
 local function check_text(self, row, text, name)
   local spans = spans_of(text)
   if #spans == 0 then return end
