@@ -6,21 +6,12 @@ local fields = require "lunula.report.fields"
 local grid = require "lunula.report.grid"
 local number = require "lunula.report.number"
 local plot = require "lunula.report.plot"
+local proportion = require "lunula.metrics.proportion"
 
 local reliability = {}
 
 local HEIGHT, COUNTS = 330, 92  -- of the diagram, and of the counts below it
 local MOST_BINS = 50
-local Z = 1.959963984540054     -- of 95 %
-
--- what was asked of some texts, as if of many: Wilson's interval
-local function wilson(share, n)
-  local z = Z * Z / n
-  local middle = (share + z / 2) / (1 + z)
-  local half = Z * math.sqrt(math.max(share * (1 - share) / n + z / (4 * n),
-    0)) / (1 + z)
-  return math.max(middle - half, 0), math.min(middle + half, 1)
-end
 
 local function is_share(value)
   return number.known(value) and value >= 0 and value <= 1
@@ -45,7 +36,7 @@ end
 
 local function dot(bin, frame)
   local x = frame.x(bin.confidence)
-  local low, high = wilson(bin.accuracy, bin.n)
+  local low, high = proportion.around(bin.accuracy, bin.n)
   return { plot.line(x, frame.y(low), x, frame.y(high), "whisker a"),
     plot.mark("circle", x, frame.y(bin.accuracy), 5, "dot a") }
 end
@@ -86,7 +77,7 @@ end
 local function rows_of(bins)
   local rows = {}
   for i, bin in ipairs(bins) do
-    local low, high = wilson(bin.accuracy, bin.n)
+    local low, high = proportion.around(bin.accuracy, bin.n)
     rows[i] = { in_percent(bin.low) .. " to " .. in_percent(bin.high),
       number.share(bin.confidence),
       number.with_interval(bin.accuracy, low, high), number.count(bin.n) }
