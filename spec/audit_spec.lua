@@ -280,6 +280,14 @@ describe("lunula audit", function()
     assert.is_string(file.read(out .. "/summary.json"))
   end)
 
+  it("reads what has no name that tells its format", function()
+    local path = write("piped", "text\tlabel\na quiet film\tx\n")
+    local text, code = run.lunula { "audit", path, "--format=tsv",
+      "--output", path_of "piped-out" }
+    assert.are.equal(0, code)
+    assert.matches("piped: 1 row, train", text)
+  end)
+
   it("fails where it is told to, on what is as bad or worse", function()
     local path = write("low.csv", "text,label\na,x\n")
     local words = { "audit", path, "--output", path_of "low",
