@@ -405,6 +405,7 @@ build = {
     ["lunula.train.state"] = "lua/lunula/train/state.lua",
     ["lunula.train.techniques"] = "lua/lunula/train/techniques.lua",
     ["lunula.train.tune"] = "lua/lunula/train/tune.lua",
+    ["lunula.trimmed"] = "lua/lunula/trimmed.lua",
     ["lunula.windows"] = "lua/lunula/windows.lua",
   },
   install = {

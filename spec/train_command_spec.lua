@@ -157,6 +157,8 @@ describe("The command", function()
           "--output", path "batches", "--epochs=1", "--threads=1",
           "--json", path "batches.json", ... }
         assert.are.equal(0, status, why)
+        -- there were none: still a list
+        assert.matches('"validations": []', read(path "batches.json"), 1, true)
         return #read_json "batches.json".steps
       end
       assert.are.equal(2, steps())
