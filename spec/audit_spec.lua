@@ -134,12 +134,9 @@ describe("an audit", function()
       personal_data = 1 }, document.counts)
     assert.are.same({ high = 1, medium = 0, low = 1 },
       document.severities.encoding)
-    assert.are.same({
-      { file = train, part = "train", rows = 14,
-        sha256 = core.sha256(file.read(train)) },
-      { file = test, part = "test", rows = 1,
-        sha256 = core.sha256(file.read(test)) },
-    }, document.files)
+    assert.are.same({ { file = train, part = "train", rows = 14,
+      sha256 = core.sha256(file.read(train)) }, { file = test, part = "test",
+      rows = 1, sha256 = core.sha256(file.read(test)) } }, document.files)
     assert.are.equal(3, document:at_least "high")
     assert.are.equal(5, document:at_least "low")
   end)
@@ -175,11 +172,11 @@ describe("an audit", function()
   end)
 
   it("sums up in JSON, also where nothing is found", function()
-    local texts = { "a quiet film about the sea", "nobody laughed at all",
-      "worth every minute of your evening", "the plot falls apart early",
-      "two actors in one room", "music that stays with you" }
-    local path = write("fine.csv", "text,label\n"
-      .. table.concat(texts, ",x\n") .. ",x\n")
+    local lines = { "text,label" }
+    for i, word in ipairs { "dull", "warm", "loud", "slow", "sharp", "odd" } do
+      lines[i + 1] = ("a %s film with %d other ends,x"):format(word:rep(i), i)
+    end
+    local path = write("fine.csv", table.concat(lines, "\n") .. "\n")
     local out = path_of "fine"
     lunula.data.audit(path, { output = out })
     local summary = cjson.decode(file.read(out .. "/summary.json"))

@@ -313,7 +313,9 @@ describe("A card", function()
           low = 0.4, high = 0.7, macro_f1 = 0.5 },
         { column = "region", value = "<south>", n = 20, accuracy = 0.9,
           low = 0.8, high = 1, macro_f1 = 0.9 },
-        { column = "age", value = "all", n = 40, accuracy = 0.9 },
+        { column = "age", value = "", n = 40, accuracy = 0.9 },
+        { column = "age", value = "(other)", values = 3, n = 9,
+          accuracy = 0.9 },
         { column = "price", value = "x", n = 9, metric = "mse", mse = 1.5,
           low = 1, high = 2 },
       },
@@ -328,7 +330,8 @@ describe("A card", function()
     has(text, "| north\\|east | 20 | 60.00 % | 40.00 % to 70.00 % | 50.00 % |")
     has(text, "From the lowest (north\\|east) to the highest (&lt;south&gt;) "
       .. "it is 30.00 points. Their intervals do not overlap.")
-    has(text, "| all | 40 | 90.00 % | unknown | unknown |")
+    has(text, "| (empty) | 40 | 90.00 % | unknown | unknown |")
+    has(text, "| (other): 3 values | 9 | 90.00 % | unknown | unknown |")
     has(text, "| 90.00 % to 100.00 % | 97.00 % | 90.00 % | 30 |")
     has(text, "- accuracy of at least 95.00 %: missed (90.00 %)\n"
       .. "- slice_accuracy of at most 70.00 %: met (60.00 %)\n")

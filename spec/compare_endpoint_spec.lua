@@ -80,6 +80,46 @@ describe("A key", function()
       "k%y"))
     assert.are.equal("nothing", reply.masked("nothing", nil))
   end)
+
+  it("is masked in what a server says, escaped or about to be cut", function()
+    local key = "sk-ab/cd+ef"
+    for body, shown in pairs {
+      [('{"error":{"message":"%s%s!"}}'):format(("x"):rep(195), key)] =
+        ("x"):rep(195) .. "[the ",
+      ['{"odd":["sk-ab\\/cd\\u002bef"]}'] = '{"odd":["[the key]"]}',
+      ["<p>sk-ab/cd+ef</p>"] = "<p>[the key]</p>",
+    } do
+      local _, why = reply.read({ body = body, status = 401, code = 0,
+        headers = {} }, key)
+      assert.are.equal("HTTP 401: " .. shown, why)
+    end
+  end)
+end)
+
+describe("compare.ask", function()
+  it("says what is wrong with what it is given", function()
+    local function fails(message, rows, changes)
+      local o = { endpoint = "http://127.0.0.1:1/v1", llm = "m",
+        labels = LABELS, max_retries = 0 }
+      for name, value in pairs(changes or {}) do o[name] = value end
+      local ok, why = pcall(compare.ask, rows, o)
+      assert.is_false(ok)
+      assert.are.equal(message, why)
+    end
+    local rows = { { text = "a film" } }
+    fails("compare.ask: no rows", {})
+    fails("compare.ask: row 1: text: expected a string, got number",
+      { { text = 5 } })
+    fails("compare: key_env: expected a string, got 5", rows,
+      { key_env = 5 })
+    fails("compare: prompt: expected a path, got 5", rows, { prompt = 5 })
+    fails("compare: on_notice: expected a function, got 5", rows,
+      { on_notice = 5 })
+    fails("compare: shots_from: row 1: label: expected a string, got nil",
+      rows, { shots = 1, shots_from = rows })
+    assert.has_error(function() compare.sample({}, 5) end,
+      "compare.sample: no rows")
+  end)
 end)
 
 describe("A language model that is asked", function()
@@ -87,6 +127,14 @@ describe("A language model that is asked", function()
     pending("needs python3 and curl")
     return
   end
+
+  it("is not asked again for a reply of which it says that it is too large",
+    function()
+      local answer, why, may_pass = reply.read({ body = "", status = 200,
+        code = 63, headers = {}, message = "Maximum file size exceeded" }, nil)
+      assert.are.same({ nil, "a reply of more than 4 MiB", false },
+        { answer, why, may_pass })
+    end)
 
   local server, server_pid, port, dir, rows, n
 
@@ -296,9 +344,10 @@ describe("A language model that is asked", function()
     broken = "HTTP 500: out of order, after 2 tries",
     html = "no answer of a chat model: <html>Welcome to the proxy</html>, "
       .. "after 2 tries",
-    empty = 'no answer of a chat model: {"choices": []}, after 2 tries',
+    empty = 'no answer of a chat model: {"choices":[]}, after 2 tries',
     huge = "a reply of more than 4 MiB",
     moved = "HTTP 307",
+    closed = "HTTP 429: no more today; it wants to be left alone for 86400 s",
     echo = "HTTP 400: refused Bearer [the key], sorry",
   } do
     it("ends where it must, with what the server said: " .. how, function()
@@ -348,6 +397,23 @@ describe("A language model that is asked", function()
       assert.matches("is no name of an environment variable", said, 1, true)
     end)
 
+  it("may have a query, which is not shown, but no password", function()
+    local _, code, said = run.lunula { "compare", path "model",
+      path "test.csv", "--endpoint", url "secret" .. "/?token=hidd3n",
+      "--llm=gpt", "--answers", fresh() }
+    assert.are.equal(1, code)
+    local paths = log_of("secret").paths
+    assert.are.equal("/secret/v1/chat/completions?token=hidd3n",
+      paths[#paths])
+    assert.matches(url "secret" .. "/chat/completions: HTTP 401", said, 1, true)
+    assert.is_nil(said:find("hidd3n", 1, true))
+    _, code, said = run.lunula { "compare", path "model", path "test.csv",
+      "--endpoint=http://bob:hidd3n@127.0.0.1:1/v1", "--llm=gpt" }
+    assert.are.equal(1, code)
+    assert.matches("a name or password in it would be seen", said, 1, true)
+    assert.is_nil(said:find("hidd3n", 1, true))
+  end)
+
   it("never has its key on a command line, in a file or in what is printed",
     function()
       local to = fresh()
@@ -373,6 +439,19 @@ describe("A language model that is asked", function()
       assert.are.equal(12, #lines_of(to))
     end)
 
+  it("leaves no folder where all programs of a terminal are ended", function()
+    local before = requests "stuck"
+    local process = shell.start("setsid " .. shell.line(run.command(
+      words_of("stuck", fresh()), { "TMPDIR=" .. path "tmp" }))
+      .. " >/dev/null 2>&1 & echo $!")
+    local pid = process:read "*l"
+    process:close()
+    wait_until(function() return requests "stuck" > before end)
+    assert.are_not.equal("", pools())
+    shell.must { "kill", "-TERM", "-" .. pid }
+    wait_until(function() return pools() == "" end)
+  end)
+
   it("is left alone after Ctrl-C, and asked the rest later", function()
     local to = fresh()
     local _, code, said = run.interrupted(
@@ -392,7 +471,9 @@ describe("A language model that is asked", function()
     local text, before = file.read(to), requests "plain"
     file.write(to, text:sub(1, -20))
     assert.are.equal(11, #compare.read(to).rows)
-    assert.are.equal(1, figures("plain", to).b.accuracy)
+    local found, _, said = figures("plain", to)
+    assert.are.equal(1, found.b.accuracy)
+    assert.matches("11 answers are in " .. to .. " already", said, 1, true)
     assert.are.equal(before + 1, requests "plain")
     assert.are.equal(12, #lines_of(to))
   end)

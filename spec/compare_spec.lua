@@ -35,6 +35,13 @@ describe("An answer", function()
       end
     end)
 
+  it("takes no time to speak of, however much space is in it", function()
+    local space = (" "):rep(2 ^ 20)
+    assert.is_true(parser:read("joy" .. space .. "!").unparsed)
+    assert.are.equal("Joy", parser:read(space .. '"joy' .. space .. '".').label)
+    assert.is_true(parser:read(space).unparsed)
+  end)
+
   it("may say that there is none", function()
     assert.is_true(parser:read("None.").abstained)
     assert.is_true(parse.new({ "a" }, nil, ""):read(" ").abstained)
@@ -53,6 +60,8 @@ describe("An answer", function()
         "compare: map: 'x' is to be 'c', which is no label; there are: a, b")
       assert.has_error(function() parse.new({ "a" }, nil, "a") end,
         "compare: abstain: 'a' is a label")
+      assert.has_error(function() parse.new({ "a" }, { x = "a" }, "x") end,
+        "compare: abstain: 'x' is a label's other name in the map")
     end)
 
   it("may be mapped to the label that another one has the name of",
@@ -370,6 +379,24 @@ describe("A comparison", function()
       { prediction = "said", text = "query", text_pair = "second" }) })
     assert.is_near(32 / 40, found.b.accuracy, 1e-12)
   end)
+
+  it("needs of answers no file, only their texts and what was said",
+    function()
+      local answers = { name = "gpt", rows = {} }
+      for i, row in ipairs(rows) do
+        answers.rows[i] = { text = row.text, said = row.label }
+      end
+      assert.are.equal(1, compare(model, rows, { against = answers }).b
+        .accuracy)
+      answers.rows[1].said = "maybe"
+      local ok, why = pcall(compare, model, rows, { against = answers })
+      assert.is_false(ok)
+      assert.matches("the answer to '" .. rows[1].text .. "'", why, 1, true)
+      answers.rows[1].said = nil
+      assert.has_error(function()
+        compare(model, rows, { against = answers })
+      end, "compare: against: row 1: said: expected a string, got nil")
+    end)
 
   it("is of two models where both are", function()
     local other = classifier(path "encoder", { labels = model.labels,

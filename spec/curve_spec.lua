@@ -45,6 +45,12 @@ local function places_of(drawn)
 end
 
 describe("The learning curve", function()
+  it("ends at a whole step, as read back from a file too", function()
+    local result = trained(4, function(i) return 1 / i end)
+    result.steps[4].step = 8 / 2  -- a float in Lua 5.4
+    assert.matches("\n +step 1 +4\n$", curve.text(result))
+  end)
+
   it("falls from the first step, top left, to the last, bottom right",
     function()
       local drawn, lines = loss_lines(trained(500, function(i)
@@ -151,6 +157,8 @@ describe("The learning curve", function()
 
   it("is empty without steps, and refuses what it can't be", function()
     assert.are.equal("", curve.text { steps = {} })
+    assert.has_error(function() curve.text {} end,
+      "curve: steps: expected a table, got nil")
     assert.has_error(function() curve.text({ steps = {} }, { width = 20 }) end,
       "curve: width: expected an integer of at least 21, got 20")
     assert.has_error(function() curve.text({ steps = {} }, { high = 2 }) end,

@@ -189,6 +189,16 @@ describe("data.read of CSV", function()
     fails(message, 'text,label\ra,"x"\n', ".csv")
   end)
 
+  it("says so where other signs than commas separate", function()
+    fails("reviews.csv:1: which column is the text? give text = one of: "
+      .. "id;sentence; there are semicolons between its fields: save it with "
+      .. "commas",
+      "id;sentence\n1;a\n", ".csv")
+    fails("reviews.csv:1: no column 'text'; there are: text\tlabel; there are "
+      .. "tabs between its fields: save it with commas",
+      "text\tlabel\na\tx\n", ".csv", { text = "text" })
+  end)
+
   it("names the columns there are when one is unknown", function()
     fails("reviews.csv:1: no column 'txt'; there are: text, label",
       "text,label\na,x\n", ".csv", { text = "txt" })

@@ -2,6 +2,7 @@ local bars = require "lunula.evaluate.bars"
 local classifier = require "lunula.classifier"
 local data = require "lunula.data"
 local evaluate = require "lunula.evaluate"
+local json = require "lunula.json"
 local metrics = require "lunula.metrics"
 local project = require "spec.support.project"
 local proportion = require "lunula.metrics.proportion"
@@ -164,6 +165,12 @@ describe("evaluate, of one label a text,", function()
       before = found.score
     end
     assert.are.equal(2, #evaluate(model, rows, { worst = 2 }).worst)
+  end)
+
+  it("lists none where all are right, and JSON has a list of that", function()
+    local right = { { text = rows[1].text, label = said_of(rows)[1].label } }
+    assert.are.equal('{"worst":[]}', json.encode { worst =
+      evaluate(model, right, { worst = 2 }).worst })
   end)
 
   it("explains them by their words", function()

@@ -35,5 +35,7 @@ describe("McNemar's exact test", function()
       "mcnemar: only_a: expected an integer from 0 to 1099511627776, got -1")
     assert.has_error(function() mcnemar(1, 2.5) end, "mcnemar: only_b: "
       .. "expected an integer from 0 to 1099511627776, got 2.5")
+    assert.has_error(function() mcnemar(nil, 2) end,
+      "mcnemar: only_a: expected an integer from 0 to 1099511627776, got nil")
   end)
 end)

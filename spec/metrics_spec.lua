@@ -51,6 +51,24 @@ describe("metrics.report agrees with scikit-learn on", function()
 end)
 
 describe("metrics.report", function()
+  it("sums recalls in the order of the labels: the same bits each time",
+    function()
+      for k = 21, 60 do
+        local gold, said, sum = {}, {}, 0
+        for label = 1, k do
+          for row = 1, label + 6 do
+            gold[#gold + 1] = ("%02d"):format(label)
+            said[#gold] = row % 7 == 0 and "01" or gold[#gold]
+          end
+        end
+        local report = metrics.report(gold, said)
+        for _, label in ipairs(report.labels) do
+          sum = sum + report.per_class[label].recall
+        end
+        assert.are.equal(sum / k, report.balanced_accuracy)
+      end
+    end)
+
   it("takes the labels that occur, sorted, when none are given", function()
     local report = metrics.report({ "b", "a" }, { "c", "a" })
     assert.are.same({ "a", "b", "c" }, report.labels)

@@ -307,6 +307,36 @@ describe("refine", function()
   end)
 end)
 
+describe("refine reads what spreadsheets make of the issues:", function()
+  before_each(function()
+    dir = tiny.temporary()
+    file.write(path "a.csv", "text,label\na,x\nb,x\nc,x\n")
+  end)
+  after_each(function() tiny.remove(dir) end)
+
+  local ISSUES = {
+    ["columns in another order, with capitals and space"] =
+      "Decision , SUGGESTION,row,file,Kind\naccept,relabel: y,2,a.csv,k\n",
+    ["a byte order mark and CRLF"] = "\239\187\191file,row,kind,suggestion,"
+      .. "decision\r\na.csv,2,k,relabel: y, Accept\r\n",
+    ["columns of its own, even of names that lunula uses inside"] =
+      "line,file,row,kind,suggestion,decision,number,value,,\n"
+      .. "x,a.csv,2,k,relabel: y,accept,7,z,,\n"
+      .. "x,a.csv,3,k,relabel: y,reject,7,z,,\n",
+    ["lines without the commas before empty fields at their ends"] = HEADER
+      .. "\na.csv,1,k,low,e,relabel: y\na.csv,2,k,low,e,relabel: y,accept\n",
+  }
+  for name, text in pairs(ISSUES) do
+    it(name, function()
+      file.write(path "issues.csv",
+        (text:gsub("a%.csv", function() return path "a.csv" end)))
+      assert.are.equal(1, refine(path "a.csv", options "a.csv").relabelled)
+      assert.are.equal("text,label\na,x\nb,y\nc,x\n",
+        file.read(path "out-a.csv"))
+    end)
+  end
+end)
+
 describe("refine knows the audited file", function()
   before_each(function() dir = tiny.temporary() end)
   after_each(function() tiny.remove(dir) end)
@@ -326,7 +356,9 @@ describe("refine knows the audited file", function()
   it("by its content, where it is somewhere else now", function()
     file.write(path "b.csv", "text\na\nb\n")
     write_issues { { "a.csv", 1, "remove", "accept" } }
-    fails("issues.csv: no issue is of b.csv; they are of: a.csv", "b.csv")
+    fails("issues.csv: no issue is of b.csv; they are of: a.csv "
+      .. "(with the audit's summary.json beside it, a file is known by what "
+      .. "it holds)", "b.csv")
     summary { { file = path "a.csv", sha256 = core.sha256 "text\na\nb\n" } }
     assert.are.equal(1, refine(path "b.csv", options "b.csv").removed)
   end)
@@ -364,6 +396,9 @@ describe("refine refuses", function()
       "issues.csv:2: row 3 of a.csv, which has 2" },
     { "a row that is none", { { "a.csv", "1.5", "remove", "accept" } },
       "issues.csv:2: row: expected a number from 1, got '1.5'" },
+    { "a row that is beyond counting",
+      { { "a.csv", ("9"):rep(30), "remove", "accept" } }, "issues.csv:2: row: "
+        .. "expected a number from 1, got '" .. ("9"):rep(30) .. "'" },
     { "an unknown suggestion", { { "a.csv", 1, "delete", "accept" } },
       "issues.csv:2: accept: the suggestion 'delete' is unknown; known: "
         .. "remove, keep, look, 'relabel: LABEL', 'replace: TEXT'" },
@@ -377,6 +412,9 @@ describe("refine refuses", function()
       { { "a.csv", 1, "relabel: y", "accept", "z" } },
       "issues.csv:2: accept is of the suggestion 'relabel: y', and the label "
         .. "'z' is given: for that one the decision is relabel" },
+    { "what a spreadsheet saved as other than UTF-8",
+      { { "a.csv", 1, "replace: caf\233", "accept" } },
+      "issues.csv:2: suggestion: this is not UTF-8: save it as 'CSV UTF-8'" },
     { "to leave no row", { { "a.csv", 1, "remove", "accept" },
       { "a.csv", 2, "remove", "accept" } }, "a.csv: no row would be left" },
     { "decisions that it does not know, all of them at once",
@@ -398,11 +436,22 @@ describe("refine refuses", function()
       .. "relabel in the rows that you decide; there are: file, row, kind, "
       .. "suggestion", "a.csv")
     file.write(path "issues.csv", "file;row;kind\n")
-    fails("issues.csv:1: no column 'file'; there are: file;row;kind", "a.csv")
+    fails("issues.csv:1: there are semicolons between its fields: save it with "
+      .. "commas", "a.csv")
+    file.write(path "issues.csv", "row,decision\n")
+    fails("issues.csv:1: no column 'file'; there are: row, decision", "a.csv")
+    file.write(path "issues.csv", HEADER .. ",Decision\n")
+    fails("issues.csv:1: column 'decision' comes twice", "a.csv")
     file.write(path "issues.csv", "")
     fails("issues.csv: empty file", "a.csv")
     file.write(path "issues.csv", HEADER .. "\na.csv,1\n")
     fails("issues.csv:2: 2 fields, the header has 10", "a.csv")
+  end)
+
+  it("a file without rows, whatever was decided", function()
+    file.write(path "a.csv", "text,label\n")
+    write_issues {}
+    fails("a.csv: no rows", "a.csv")
   end)
 
   it("a value that the format can't hold", function()

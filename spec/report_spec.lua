@@ -1,23 +1,14 @@
 local documents = require "spec.support.documents"
-local files = require("lunula.core").io
 local html = require "spec.support.html"
 local json = require "lunula.json"
-local markdown = require "lunula.report.markdown"
 local markup = require "lunula.report.markup"
-local read = require("spec.support.file").read
 local report = require "lunula.report"
-local run = require "spec.support.run"
-local scale = require "lunula.report.scale"
-local style = require "lunula.report.style"
-local tiny = require "spec.support.tiny"
 
 local function page(...)
   return html.parse(report.page { ... })
 end
 
-local function has(node, text)
-  return html.text(node):find(text, 1, true) ~= nil
-end
+local has, table_named = html.has, html.table_named
 
 -- the table that stands below the figure of this title, as texts
 local function figure_of(root, title)
@@ -31,23 +22,9 @@ local function cells_below(root, title)
   return html.cells(html.all(figure_of(root, title), "table")[1])
 end
 
-local function table_named(root, name)
-  for _, box in ipairs(html.all(root, "div", "box")) do
-    if box.attributes["aria-label"] == name then
-      return html.cells(html.all(box, "table")[1])
-    end
-  end
-  error("no table " .. name)
-end
-
--- a text without the characters that keep its direction to itself
-local function bare(text)
-  return (text:gsub("\226\129[\168\169]", ""))
-end
-
 local function everything()
   return documents.training(), documents.evaluation(3),
-    documents.comparison(), documents.audit(),
+    documents.comparison(), documents.audit(), documents.effect(),
     { kind = "card", path = "m", text = "# A card\n\nText.\n" }
 end
 
@@ -97,7 +74,7 @@ describe("A report", function()
         ids["#" .. (section.attributes.id or "")] = true
       end
       local links = html.all(html.all(root, "nav")[1], "a")
-      assert.are.equal(5, #links)
+      assert.are.equal(6, #links)
       for _, link in ipairs(links) do
         assert.is_true(ids[link.attributes.href])
       end
@@ -120,43 +97,9 @@ describe("A report", function()
       local summary = html.all(page(everything()), "section", "first")[1]
       assert.is_true(has(summary, "90.0\194\160%87.1 to 92.4\194\160%"))
       assert.is_true(has(summary, "Best epoch2 of 3"))
-      assert.is_true(has(summary, "Difference+5.0points, p 0.154"))
+      assert.is_true(has(summary, "Difference+5.0points, p = 0.154"))
       assert.is_true(has(summary, "Findings58of 2 kinds"))
     end)
-  end)
-
-  describe("in its colours", function()
-    local function luminance(colour)
-      local sum, weights = 0, { 0.2126, 0.7152, 0.0722 }
-      for i = 1, 3 do
-        local c = tonumber(colour:sub(2 * i, 2 * i + 1), 16) / 255
-        c = c <= 0.04045 and c / 12.92 or ((c + 0.055) / 1.055) ^ 2.4
-        sum = sum + weights[i] * c
-      end
-      return sum
-    end
-
-    local function contrast(a, b)
-      a, b = luminance(a), luminance(b)
-      return (math.max(a, b) + 0.05) / (math.min(a, b) + 0.05)
-    end
-
-    for name, theme in pairs(style.THEMES) do
-      it("has the contrast that WCAG AA asks of texts, " .. name, function()
-        for _, text in ipairs { "ink", "soft", "a", "b", "c" } do
-          assert.is_true(contrast(theme[text], theme.page) >= 4.5, text)
-        end
-        assert.is_true(contrast(theme.ink, theme.panel) >= 4.5)
-        for i = 0, style.LEVELS do
-          assert.is_true(contrast(theme.ink, theme["r" .. i]) >= 4.5)
-          assert.is_true(contrast(theme.ink, theme["w" .. i]) >= 4.5)
-        end
-      end)
-
-      it("has the contrast that it asks of lines, " .. name, function()
-        assert.is_true(contrast(theme.edge, theme.page) >= 3)
-      end)
-    end
   end)
 
   describe("of a training", function()
@@ -210,6 +153,26 @@ describe("A report", function()
         assert.are.equal(3, #html.all(figure, "circle", "dot"))
         assert.are.equal(3, #html.all(figure, "rect", "dot"))
         assert.is_true(has(figure, "training"))
+      end)
+
+    it("names each of few epochs, and close shares by different numbers",
+      function()
+        local close = documents.training()
+        for i, entry in ipairs(close.history) do
+          entry.validation.accuracy = 0.9 + i / 500
+          entry.validation.macro_f1 = 0.9 + i / 500
+        end
+        local figure = figure_of(page(close), "Validation scores by epoch")
+        local seen = {}
+        for _, text in ipairs(html.all(figure, "text")) do
+          local name = html.text(text)
+          if name:find "^%d" then
+            assert.is_nil(seen[name], name)
+            seen[name] = true
+          end
+        end
+        assert.is_true(seen["1"] and seen["2"] and seen["3"])
+        assert.is_true(seen["90.2\194\160%"])
       end)
 
     it("draws validations within epochs by step, the best step marked",
@@ -306,7 +269,7 @@ describe("A report", function()
         "90.0 to 98.0\194\160%", "94.0\194\160%" },
         cells_below(root, "By \226\129\168length\226\129\169")[2])
       local others = cells_below(root, "By \226\129\168source")
-      assert.are.same({ "3 values more", "9", "50.0\194\160%",
+      assert.are.same({ "(other): 3 values", "9", "50.0\194\160%",
         "not known" }, others[2])
       assert.are.same({ "2024", "5", "60.0\194\160%", "not known" },
         others[3])
@@ -360,7 +323,8 @@ describe("A report", function()
     it("shows a regression, which has no labels", function()
       local root = page { kind = "evaluation", n = 10, mse = 0.5, mae = 0.4,
         pearson = 0.91, loss = 0.5 }
-      assert.are.same({ "Pearson", "0.910" }, table_named(root, "Scores")[4])
+      assert.are.same({ "Pearson correlation", "0.910" },
+        table_named(root, "Scores")[4])
     end)
   end)
 
@@ -408,11 +372,50 @@ describe("A report", function()
     it("shows costs, examples, and what was left out", function()
       assert.are.same({ "Cost of 1,000 texts", "0.00040", "0.310" },
         table_named(root, "Cost")[3])
-      assert.are.same({ "3", "A delight.", "good", "good", "bad" },
+      assert.are.same({ "3", "A delight.", "good", "bad" },
         table_named(root, "Where only \226\129\168small\226\129\169 is right")
           [2])
       assert.are.same({ { "Why", "Texts" }, { "missing", "2" } },
         table_named(root, "Left out"))
+    end)
+  end)
+
+  it("says of rows that a narrow page stacks that they are rows", function()
+    local found = html.all(page(documents.audit()), "table", "stacked")
+    assert.are.equal(1, #found)
+    assert.are.equal("table", found[1].attributes.role)
+    local n = {}
+    for _, name in ipairs { "tr", "td", "th", "tbody", "thead" } do
+      for _, node in ipairs(html.all(found[1], name)) do
+        local role = node.attributes.role
+        n[role] = (n[role] or 0) + 1
+      end
+    end
+    assert.are.same({ row = 2, cell = 5, columnheader = 5, rowgroup = 2 }, n)
+  end)
+
+  describe("of a refinement", function()
+    it("draws the accuracy before and after, and tells the changes", function()
+      local root = page(documents.effect())
+      assert.are.same({ "before", "80.0\194\160%", "70.0 to 90.0\194\160%" },
+        cells_below(root, "Accuracy before and after")[2])
+      assert.are.same({ "+5.0", "+1.0 to +9.0" },
+        cells_below(root, "What the refinement did, in points")[2])
+      assert.is_true(has(root, "The refined file is better."))
+      assert.are.same({ { "Issue", "Change", "Rows" },
+        { "label error", "relabel", "3" }, { "leak", "remove", "2" } },
+        table_named(root, "What was changed"))
+      assert.are.same({ "after", "refined.csv", "98" },
+        table_named(root, "Learnt from")[3])
+      assert.is_true(has(root, "Means of 2 pairs of trainings"))
+    end)
+
+    it("says of an interval with none in it that nothing is shown", function()
+      local found = documents.effect()
+      found.difference.low = -0.01
+      assert.is_true(has(page(found), "No difference is shown."))
+      found.difference = { mean = -0.05, low = -0.09, high = -0.01 }
+      assert.is_true(has(page(found), "The refined file is worse."))
     end)
   end)
 
@@ -482,58 +485,6 @@ describe("A report", function()
       local clean = documents.audit()
       clean.counts, clean.severities, clean.examples = {}, {}, {}
       assert.is_true(has(page(clean), "Nothing was found."))
-    end)
-  end)
-
-  describe("of a card", function()
-    local function rendered(text)
-      return markup.text(markdown.render((markdown.parts(text)), 3))
-    end
-
-    it("renders headings, lists, tables, code and quotes", function()
-      assert.are.equal("<h3>A</h3><h4>B</h4><h4>C</h4>",
-        rendered "# A\n### B\n## C\n")
-      assert.are.equal("<ul><li>a b<ul><li>c</li></ul></li><li>d</li></ul>",
-        rendered "- a\n  b\n  - c\n- d\n")
-      assert.are.equal("<ol><li>a</li><li>b</li></ol><p>c</p>",
-        rendered "1. a\n2. b\n\nc")
-      assert.are.equal('<pre tabindex="0"><code>x &lt; **y**\n\nz</code>'
-        .. "</pre>", rendered "```lua\nx < **y**\n\nz\n```\n")
-      assert.matches("<thead><tr><th scope=\"col\">a</th>.*<tbody><tr><td>"
-        .. "<code>1</code></td><td>2</td></tr></tbody>",
-        rendered "| a | b |\n|---|--:|\n| `1` | 2 |\n")
-      assert.matches("<table><tbody><tr><td>1</td>",
-        rendered "|  |  |\n|---|---|\n| 1 | 2 |\n", 1, true)
-      assert.are.equal("<blockquote><p>a b</p></blockquote><hr>",
-        rendered "> a\n> b\n\n---\n")
-    end)
-
-    it("renders emphasis, and leaves names and products alone", function()
-      assert.are.equal("<p><strong>a <em>b</em></strong> <em>c</em> "
-        .. "macro_f1_score 2 * 3</p>",
-        rendered "**a _b_** *c* macro_f1_score 2 * 3")
-    end)
-
-    it("links to the web only", function()
-      assert.are.equal('<p><a href="https://a.b/c_(d)" rel="noreferrer">l'
-        .. "</a> m n o</p>", rendered("[l](https://a.b/c_(d)) "
-        .. "[m](javascript:alert(1)) [n](data:text/html,x) [o](//evil)"))
-      assert.are.equal("<p>[x](http://a&quot; onclick=&quot;b</p>",
-        rendered '[x](http://a" onclick="b')
-    end)
-
-    it("shows HTML as text, without its comments and front matter",
-      function()
-        assert.are.equal("<p>a  &lt;b onclick=&quot;x&quot;&gt;</p>",
-          rendered '---\nlicense: mit\n---\na <!-- no --> <b onclick="x">')
-      end)
-
-    it("reads a lot of what begins and never ends", function()
-      for _, piece in ipairs { "<!--", "[", "**a", "[a](", "`", "- ", "> " }
-      do
-        local text = piece:rep(math.floor(3e5 / #piece))
-        assert.is_true(#rendered(text) < 1e6)
-      end
     end)
   end)
 
@@ -629,135 +580,6 @@ describe("A report", function()
           end
         end
       end
-    end)
-  end)
-
-  describe("with its scales", function()
-    it("puts round numbers beside an axis", function()
-      assert.are.same({ 0, 20, 40, 60, 80, 100 }, scale.ticks(0, 100, 5))
-      assert.are.same({ 5, 10, 15 }, scale.ticks(3, 17, 4))
-      local ticks, step = scale.ticks(0.12, 0.31, 5)
-      assert.are.equal(4, #ticks)
-      assert.are.equal("0.15", scale.name(ticks[1], step))
-      assert.are.equal("20k", scale.name(20000, 5000))
-      assert.are.equal("\226\136\1460.5", scale.name(-0.5, 0.5))
-    end)
-
-    it("widens a range that has no length", function()
-      assert.are.same({ 0, 1 }, { scale.range {} })
-      assert.are.same({ 2, 6 }, { scale.range { 4, 4 } })
-      assert.are.same({ -0.5, 0.5 }, { scale.range { 0 } })
-    end)
-
-    it("labels short, on one line, wide characters as two", function()
-      assert.are.equal("abc", bare(markup.label("abc", 3)))
-      assert.are.equal("ab\226\128\166", bare(markup.label("abcd", 3)))
-      assert.are.equal("a b", bare(markup.label("a\nb", 5)))
-      assert.are.equal("\230\151\165\226\128\166",
-        bare(markup.label(("\230\151\165"):rep(3), 5)))
-    end)
-  end)
-
-  describe("refuses", function()
-    it("documents of no kind", function()
-      assert.has_error(function() report.page {} end,
-        "report.page: no documents")
-      assert.error_matches(function() report.page { { a = 1 } } end,
-        "document 1: figures of nothing that is known; expected JSON of")
-      assert.has_error(function() report.page { 5 } end,
-        "report.page: document 1: expected a table, got 5")
-      assert.error_matches(function()
-        report.page({ documents.audit() }, { titel = "x" })
-      end, "unknown option 'titel'")
-    end)
-  end)
-
-  describe("from files", function()
-    local dir
-
-    setup(function()
-      dir = tiny.temporary()
-      files.make_folder(dir .. "/audit")
-      files.make_folder(dir .. "/model")
-      files.make_folder(dir .. "/empty")
-      local function write(name, text) files.write(dir .. "/" .. name,
-        { text }) end
-      write("train.json", json.encode(documents.training()))
-      write("audit/summary.json", json.encode(documents.audit()))
-      write("model/config.json", "{}")
-      write("model/README.md", "# My model\n")
-      write("sweep.json", '{"kind": "sweep", "trials": []}')
-      write("list.json", '["a"]')
-      write("broken.json", '{"kind": ')
-      local old = documents.evaluation(2)
-      old.kind = nil
-      write("old.json", json.encode(old))
-    end)
-
-    teardown(function() tiny.remove(dir) end)
-
-    it("knows each by its content", function()
-      local function kind(name) return report.read(dir .. "/" .. name).kind end
-      assert.are.equal("training", kind "train.json")
-      assert.are.equal("evaluation", kind "old.json")
-      assert.are.equal("audit", kind "audit")
-      assert.are.equal("audit", kind "audit/summary.json")
-      assert.are.equal("card", kind "model/")
-    end)
-
-    it("refuses others with what was expected", function()
-      for name, why in pairs {
-        ["sweep.json"] = "figures of 'sweep'; expected JSON of",
-        ["list.json"] = "figures of nothing that is known; expected",
-        ["broken.json"] = "broken.json: not valid JSON",
-        ["empty"] = "neither summary.json nor config.json; expected",
-        ["absent.json"] = "no file '",
-      } do
-        assert.error_matches(function() report.read(dir .. "/" .. name) end,
-          why, 1, true)
-      end
-    end)
-
-    it("is written by the command", function()
-      local path = dir .. "/report.html"
-      local said, code, errors = run.lunula { "report", dir .. "/train.json",
-        dir .. "/audit", dir .. "/model", "--output", path, "--title",
-        "Films" }
-      assert.are.equal("", said)
-      assert.are.equal(0, code, errors)
-      assert.are.equal("wrote " .. path .. "\n", errors)
-      local root = html.parse(read(path))
-      assert.are.equal("Films", html.text(html.all(root, "h1")[1]))
-      assert.are.equal(4, #html.all(root, "h2"))
-      assert.is_true(has(root, "My model"))
-    end)
-
-    it("fails in one line, and leaves no page", function()
-      local path = dir .. "/none.html"
-      local _, code, errors = run.lunula { "report", dir .. "/train.json",
-        dir .. "/sweep.json", "--output", path }
-      assert.are.equal(1, code)
-      assert.matches("^lunula: report: .*sweep.json: figures of 'sweep'; "
-        .. "expected [^\n]*\n$", errors)
-      assert.is_nil(files.stat(path))
-    end)
-
-    it("wants a folder that is there", function()
-      local _, code, errors = run.lunula { "report", dir .. "/train.json",
-        "--output", dir .. "/absent/report.html" }
-      assert.are.equal(1, code)
-      assert.are.equal(("lunula: --output: no folder '%s/absent/'\n")
-        :format(dir), errors)
-    end)
-
-    it("wants inputs and an output", function()
-      local _, code, errors = run.lunula { "report", "--output", "x.html" }
-      assert.are.equal(2, code)
-      assert.matches("INPUT is missing: lunula report --output FILE "
-        .. "[options] INPUT...", errors, 1, true)
-      _, code, errors = run.lunula { "report", dir .. "/train.json" }
-      assert.are.equal(2, code)
-      assert.matches("--output is needed", errors, 1, true)
     end)
   end)
 end)

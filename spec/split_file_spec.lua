@@ -1,4 +1,5 @@
 local core = require "lunula.core"
+local data = require "lunula.data"
 local file = require "spec.support.file"
 local json = require "lunula.json"
 local run = require "spec.support.run"
@@ -274,12 +275,25 @@ describe("a split's file that is none", function()
     end
   end)
 
-  it("can't be made of equal rows in two parts", function()
-    local row = { text = "a", label = "b", file = "a.csv", line = 3 }
-    fails("a.csv:3: this row is in 'test', too, where all is the same: no "
-      .. "file can say which is which", split.save, path,
-      { train = { row }, test = { { text = "a", label = "b" } } })
-    assert.is_nil(core.io.stat(path))
+  it("knows which is which of equal rows in several parts", function()
+    local rows = rows_of(40)
+    for i, row in ipairs(rows) do
+      row.line, row.text, row.label = i, "text " .. i % 7, "l" .. i % 7 % 2
+    end
+    local parts = split(rows, { order = "line" })
+    split.save(path, parts)
+    local again, report = split.load(path, rows)
+    for _, name in ipairs { "train", "validation", "test" } do
+      for i, row in ipairs(parts[name]) do
+        assert.are.equal(row.line, again[name][i].line)
+      end
+    end
+    assert.are.same({ {}, {}, {} },
+      { report.new, report.missing, report.touched })
+    table.remove(rows)
+    fails("split.jsonl: of 4 test rows 1 are missing and 0 have another "
+      .. "label: the test set is not what it was; give changed = 'report' to "
+      .. "go on with it", split.load, path, rows)
   end)
 
   it("says that the disk is full", function()
@@ -293,6 +307,8 @@ describe("a split's file that is none", function()
     split.save(path, split(rows))
     fails("split.load: grow: expected one of test, train, validation, got "
       .. "'dev'", split.load, path, rows, { grow = { "dev" } })
+    fails("split.load: grow: expected one part at least", split.load, path,
+      rows, { grow = {} })
     fails("split.load: changed: expected one of error, report, got 'no'",
       split.load, path, rows, { changed = "no" })
   end)
@@ -397,6 +413,39 @@ describe("lunula split", function()
     assert.are.equal(0, code)
     assert.are.equal(HEAD .. record(1),
       file.read(dir .. "/b/train.csv"):sub(1, #HEAD + #record(1)))
+  end)
+
+  it("splits by time what was said again, and the same way again", function()
+    local lines = { "text,label,at" }
+    for i = 1, 30 do lines[i + 1] = ("thanks,l%d,%02d"):format(i % 2, i) end
+    file.write(dir .. "/t.csv", table.concat(lines, "\n") .. "\n")
+    local words = { "split", dir .. "/t.csv", "--output", dir .. "/t" }
+    local _, code, why = run.lunula(with(words, { "--order=at" }))
+    assert.are.equal(0, code, why)
+    local test = file.read(dir .. "/t/test.csv")
+    assert.matches("^text,label,at\nthanks,l0,28\nthanks,l1,29\nthanks,l0,30\n",
+      test)
+    _, code, why = run.lunula(words)
+    assert.are.equal(0, code, why)
+    assert.are.equal(test, file.read(dir .. "/t/test.csv"))
+  end)
+
+  it("writes the parts that a split of the library has", function()
+    write(20)
+    local rows = data.read(path)
+    local function made(name)
+      split.save(dir .. "/s.jsonl", { train = { rows[1], rows[2] },
+        [name] = { rows[3] } })
+      return lunula_split("--file=" .. dir .. "/s.jsonl")
+    end
+    local said, code = made "dev"
+    assert.are.equal(0, code)
+    assert.are.equal("out/train.csv  19\nout/dev.csv  1\n", said)
+    assert.are.equal(HEAD .. record(3), part "dev.csv")
+    local _, status, notes = made "../dev"
+    assert.are.equal(1, status)
+    assert.are.equal("lunula: s.jsonl: part '../dev' can't be a file's name\n",
+      notes)
   end)
 
   it("overwrites nothing that it has not written", function()

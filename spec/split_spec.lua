@@ -457,6 +457,8 @@ describe("split refuses", function()
   it("no rows", function()
     fails("split: no rows", split, {})
     fails("split: expected an array of rows, got nil", split)
+    fails("split: row 2: expected a table, got string", split,
+      { { label = "a" }, "b" })
   end)
 
   it("ratios that do not sum to 1, or are not positive", function()

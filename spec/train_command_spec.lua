@@ -157,6 +157,8 @@ describe("The command", function()
           "--output", path "batches", "--epochs=1", "--threads=1",
           "--json", path "batches.json", ... }
         assert.are.equal(0, status, why)
+        -- there were none: still a list
+        assert.matches('"validations": []', read(path "batches.json"), 1, true)
         return #read_json "batches.json".steps
       end
       assert.are.equal(2, steps())
@@ -282,6 +284,8 @@ describe("The command", function()
         ["--json: no folder '" .. path "none/" .. "'"] =
           { "--json", path "none/x.json" },
         ["--json: '" .. dir .. "' is no name of a file"] = { "--json", dir },
+        ["--json: " .. path(("x"):rep(300)) .. ": File name too long"] =
+          { "--json", path(("x"):rep(300)) },
         ["max_length of this model: expected an integer from 2 to 128, got "
           .. "9999"] = { "--max-length=9999" },
         ["--output: '" .. path "train.csv" .. "' is no folder"] =

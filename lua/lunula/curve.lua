@@ -177,7 +177,7 @@ local function point_picture(points, last, width, style)
 end
 
 local function axis(last, width)
-  local first, final = "step 1", tostring(last)
+  local first, final = "step 1", ("%.0f"):format(last)
   local gap = math.max(width - #first - #final, 1)
   return (" "):rep(LABEL + 1) .. "+" .. ("-"):rep(width) .. "\n"
     .. (" "):rep(LABEL + 2) .. first .. (" "):rep(gap) .. final .. "\n"
@@ -227,12 +227,13 @@ end
 -- @int[opt=79] given.width of the lines, in columns; at least 21
 -- @bool[opt=false] given.utf8 whether dots finer than ASCII are understood
 -- @treturn string lines, each with its end; empty when there were no steps
--- @raise on an option that is none
+-- @raise on an option that is none, and what is no result of a training
 -- @usage io.stderr:write(lunula.curve.text(lunula.train(model, rows)))
 function curve.text(result, given)
   local o = options.check(given, KNOWN, "curve")
   check.integer(o.width, "curve: width", { least = NARROWEST })
   check.boolean(o.utf8, "curve: utf8")
+  check.table(check.table(result, "curve: result").steps, "curve: steps")
   local losses, scores = losses_of(result), scores_of(result)
   if #losses == 0 then return "" end
   local width, style = o.width - LABEL - 2, o.utf8 and BRAILLE or PLAIN

@@ -22,6 +22,7 @@ BEHAVIOURS = {
     "failing": "500 to each text at first, then well",
     "broken": "500, always",
     "limited": "429 and Retry-After: 1 to the first, then well",
+    "closed": "429 and Retry-After: 86400",
     "secret": "401 without the key k3y-of-the-spec",
     "echo": "400, and repeats the key in its message",
     "repeats": "the answer repeats the key",
@@ -96,6 +97,9 @@ class Chat(http.server.BaseHTTPRequestHandler):
         if how == "limited" and number == 1:
             return self.send(429, {"error": {"message": "too fast"}},
                              {"Retry-After": "1"})
+        if how == "closed":
+            return self.send(429, {"error": {"message": "no more today"}},
+                             {"Retry-After": "86400"})
         if how == "secret" and self.key != "Bearer k3y-of-the-spec":
             return self.send(401, {"error": {"message": "wrong key"}})
         if how == "echo":

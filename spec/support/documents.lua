@@ -56,6 +56,17 @@ function documents.comparison()
     left_out = { missing = 2, doubled = 0 } }
 end
 
+function documents.effect()
+  return { kind = "effect", n = 60, runs = 2,
+    before = { file = "train.csv", rows = 100, accuracy = 0.8, low = 0.7,
+      high = 0.9 },
+    after = { file = "refined.csv", rows = 98, accuracy = 0.85, low = 0.76,
+      high = 0.94 },
+    difference = { mean = 0.05, low = 0.01, high = 0.09, p = 0.02 },
+    changes = { leak = { remove = 2 }, label_error = { relabel = 3 } },
+    removed = 2, relabelled = 3, replaced = 0 }
+end
+
 function documents.audit()
   return { kind = "audit", issues_file = "issues.csv", seconds = 2.5,
     files = { { file = "train.csv", part = "train", rows = 900 },

@@ -328,8 +328,8 @@ end
 --   table for a terminal
 -- @treturn issues what was found: `for issue in found:each() do`
 -- @raise with file and line, when a file can't be read, and as `data.rows`
--- @usage print(lunula.data.audit({ "train.csv", "test.csv" },
---   { label = "label", output = "audit" }))
+-- @usage print((lunula.data.audit({ "train.csv", "test.csv" },
+--   { label = "label", output = "audit" })))
 local function look(_, files, given)
   local begun = core.system.monotonic()
   local o = opt.check(given, known(), "audit")

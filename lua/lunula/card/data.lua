@@ -31,22 +31,13 @@ function data.files(facts)
   return all
 end
 
-local function size_of(bytes)
-  if not scores.is_number(bytes) then return "unknown" end
-  return scores.count(bytes)
-end
-
-local function count_of(n)
-  return scores.is_number(n) and scores.count(n) or "unknown"
-end
-
 local function table_of(files)
   local rows = {}
   for i, file in ipairs(files) do
     local hash = tostring(file.sha256):match "^%x+$"
     rows[i] = { markdown.line(file.file), file.part,
-      hash and "`" .. hash .. "`" or "unknown", count_of(file.rows),
-      size_of(file.bytes) }
+      hash and "`" .. hash .. "`" or "unknown", scores.count(file.rows),
+      scores.count(file.bytes) }
   end
   return markdown.table({ "File", "Part", "SHA-256", "Rows", "Bytes" }, rows, 3)
 end

@@ -6,8 +6,10 @@
 -- what is of its type counts.
 -- @module lunula.card.judged
 
+local fields = require "lunula.report.fields"
 local markdown = require "lunula.card.markdown"
 local options = require "lunula.options"
+local parts = require "lunula.evaluate.slices"
 local scores = require "lunula.card.scores"
 
 local judged = {}
@@ -15,19 +17,6 @@ local judged = {}
 local is_number, shown = scores.is_number, scores.shown
 
 local MOST_LABELS = 100  -- of a table, more tell no reader anything
-
--- what a document has in place of an array of objects is none
-local function records(value)
-  local found = {}
-  for _, each in ipairs(type(value) == "table" and value or {}) do
-    if type(each) == "table" then found[#found + 1] = each end
-  end
-  return found
-end
-
-local function count(n)
-  return is_number(n) and scores.count(n) or "unknown"
-end
 
 -- {======== measures ========
 
@@ -59,7 +48,7 @@ local function per_label(report)
     local figures = names[name]
     rows[#rows + 1] = { markdown.line(name),
       shown("precision", figures.precision), shown("recall", figures.recall),
-      shown("f1", figures.f1), count(figures.support) }
+      shown("f1", figures.f1), scores.count(figures.support) }
     if #rows == MOST_LABELS then break end
   end
   if #rows == 0 then return nil end
@@ -72,11 +61,11 @@ end
 
 local function reliability(report)
   local rows = {}
-  for _, bin in ipairs(records(report.reliability)) do
+  for _, bin in ipairs(fields.records(report.reliability)) do
     if is_number(bin.n) and bin.n > 0 then
       rows[#rows + 1] = { ("%s to %s"):format(shown("p", bin.low),
         shown("p", bin.high)), shown("p", bin.confidence),
-        shown("p", bin.accuracy), count(bin.n) }
+        shown("p", bin.accuracy), scores.count(bin.n) }
     end
   end
   if #rows == 0 then return nil end
@@ -88,18 +77,8 @@ end
 
 -- {======== slices ========
 
--- the columns of slices, in the order in which they come
-local function columns_of(slices)
-  local columns, seen = {}, {}
-  for _, slice in ipairs(slices) do
-    local column = tostring(slice.column)
-    if not seen[column] then
-      seen[column] = {}
-      columns[#columns + 1] = { name = column, slices = seen[column] }
-    end
-    table.insert(seen[column], slice)
-  end
-  return columns
+local function title_of(slice)
+  return markdown.line(parts.title(slice) or "unknown")
 end
 
 -- the measure that slices are compared by, of which they have an interval
@@ -112,7 +91,7 @@ local function measure_of(slices)
 end
 
 local function slice_row(slice, measure)
-  return { markdown.line(tostring(slice.value)), count(slice.n),
+  return { title_of(slice), scores.count(slice.n),
     shown(measure.name, slice[measure.name]),
     scores.interval(measure.name, slice) or "unknown",
     shown("macro_f1", slice.macro_f1) }
@@ -141,17 +120,17 @@ end
 
 local function gap_of(column, measure)
   local name = measure.name
-  local low, high = ends_of(column.slices, name)
+  local low, high = ends_of(column, name)
   if not low or low == high then return "" end
   return ("\n\nFrom the lowest (%s) to the highest (%s) it is %s.%s"):format(
-    markdown.line(tostring(low.value)), markdown.line(tostring(high.value)),
+    title_of(low), title_of(high),
     (shown(name, high[name] - low[name]):gsub(" %%$", " points")),
     overlap(low, high, name))
 end
 
 local function slices_by(column)
-  local rows, measure = {}, measure_of(column.slices)
-  for i, slice in ipairs(column.slices) do
+  local rows, measure = {}, measure_of(column)
+  for i, slice in ipairs(column) do
     rows[i] = slice_row(slice, measure)
   end
   return ("By `%s`:\n\n"):format((column.name:gsub("[%c`]", " ")))
@@ -160,11 +139,11 @@ local function slices_by(column)
 end
 
 local function slices_of(report)
-  local parts = {}
-  for _, column in ipairs(columns_of(records(report.slices))) do
-    parts[#parts + 1] = slices_by(column)
+  local sections = {}
+  for _, column in ipairs(parts.by_column(fields.records(report.slices))) do
+    sections[#sections + 1] = slices_by(column)
   end
-  return parts[1] and table.concat(parts, "\n\n") or nil
+  return sections[1] and table.concat(sections, "\n\n") or nil
 end
 
 -- }========
@@ -177,7 +156,7 @@ end
 
 local function bars_of(report)
   local items = {}
-  for _, bar in ipairs(records(report.required)) do
+  for _, bar in ipairs(fields.records(report.required)) do
     local name = tostring(bar.name)
     local measure, is_most = measure_in(name), is_number(bar.most)
     items[#items + 1] = ("%s of at %s %s: %s (%s)"):format(
@@ -190,15 +169,15 @@ end
 
 -- What one report says.
 local function one(report)
-  local parts = { ("### On %s"):format(markdown.line(report.title)),
-    ("%s texts%s."):format(count(report.n), report.note or "") }
-  local function add(part) parts[#parts + 1] = part end
+  local sections = { ("### On %s"):format(markdown.line(report.title)),
+    ("%s texts%s."):format(scores.count(report.n), report.note or "") }
+  local function add(section) sections[#sections + 1] = section end
   add(measures(report))
   add(per_label(report))
   add(reliability(report))
   add(slices_of(report))
   add(bars_of(report))
-  return table.concat(parts, "\n\n")
+  return table.concat(sections, "\n\n")
 end
 
 -- whether any report has what a field is for
@@ -220,14 +199,14 @@ function judged.section(reports)
     return "Unknown: nobody said how the model does on texts that it has not "
       .. "learnt from (`lunula evaluate MODEL F --json FILE` measures it)."
   end
-  local parts = {}
-  for i, report in ipairs(reports) do parts[i] = one(report) end
+  local sections = {}
+  for i, report in ipairs(reports) do sections[i] = one(report) end
   if none_has(reports, "slices") then
-    parts[#parts + 1] = "Unknown: whether the model does worse for some groups "
-      .. "or kinds of text; nobody measured it by slices "
+    sections[#sections + 1] = "Unknown: whether the model does worse for "
+      .. "some groups or kinds of text; nobody measured it by slices "
       .. "(`lunula evaluate --slice COL`)."
   end
-  return table.concat(parts, "\n\n")
+  return table.concat(sections, "\n\n")
 end
 
 return judged

@@ -2,32 +2,27 @@
 -- hub, in the order in which a card shows them.
 -- @module lunula.card.scores
 
+local fields = require "lunula.report.fields"
+local names = require "lunula.metrics.names"
+local number = require "lunula.report.number"
 local problem = require "lunula.problem"
 
 local scores = {}
 
+-- the hub's type of metric of each that has one
+local HUB = { accuracy = "accuracy", macro_f1 = "f1", micro_f1 = "f1",
+  weighted_f1 = "f1", samples_f1 = "f1", subset_accuracy = "accuracy",
+  mcc = "matthews_correlation", mse = "mse", mae = "mae",
+  pearson = "pearsonr", spearman = "spearmanr", r2 = "r_squared",
+  brier = "brier_score", roc_auc = "roc_auc", perplexity = "perplexity" }
+
 --- `{ name =, title =, hub = }`: the field of a report, what people call it,
 -- and the hub's type of metric, where it has one.
-scores.ALL = {
-  { name = "accuracy", title = "Accuracy", hub = "accuracy" },
-  { name = "macro_f1", title = "Macro F1", hub = "f1" },
-  { name = "micro_f1", title = "Micro F1", hub = "f1" },
-  { name = "weighted_f1", title = "Weighted F1", hub = "f1" },
-  { name = "samples_f1", title = "Samples F1", hub = "f1" },
-  { name = "subset_accuracy", title = "Subset accuracy", hub = "accuracy" },
-  { name = "mcc", title = "Matthews correlation",
-    hub = "matthews_correlation" },
-  { name = "quadratic_kappa", title = "Quadratic kappa" },
-  { name = "mse", title = "Mean squared error", hub = "mse" },
-  { name = "mae", title = "Mean absolute error", hub = "mae" },
-  { name = "pearson", title = "Pearson correlation", hub = "pearsonr" },
-  { name = "spearman", title = "Spearman correlation", hub = "spearmanr" },
-  { name = "r2", title = "R2", hub = "r_squared" },
-  { name = "ece", title = "Expected calibration error" },
-  { name = "brier", title = "Brier score", hub = "brier_score" },
-  { name = "perplexity", title = "Perplexity", hub = "perplexity" },
-  { name = "loss", title = "Loss" },
-}
+scores.ALL = {}
+for i, each in ipairs(names.ALL) do
+  scores.ALL[i] = { name = each[1], title = fields.title(each[2]),
+    hub = HUB[each[1]] }
+end
 
 -- a number that JSON could hold
 local function is_number(value)
@@ -74,11 +69,10 @@ function scores.interval(name, interval)
 end
 
 --- A count as people write it: 6,920.
--- @number n
--- @treturn string
+-- @param n what a document says it is
+-- @treturn string "unknown" where it is no number
 function scores.count(n)
-  local digits = ("%.0f"):format(n):reverse():gsub("%d%d%d", "%0,")
-  return (digits:reverse():gsub("^,", ""))
+  return is_number(n) and number.count(n) or "unknown"
 end
 
 return scores

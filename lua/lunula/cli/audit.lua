@@ -10,7 +10,8 @@ local texts = require "lunula.cli.texts"
 
 local audit = {
   name = "audit",
-  summary = "look for what is wrong with labelled texts",
+  summary = "look for what is wrong with labelled texts; audit --since: what "
+    .. "mending it did",
   positional = {
     { name = "F", several = true, what = "labelled texts: .csv, .tsv, .jsonl "
       .. "or .txt; what is to train, to validate and to test is known by the "

@@ -4,6 +4,7 @@
 
 local arguments = require "lunula.cli.arguments"
 local fetch = require "lunula.cli.fetch"
+local guarded = require "lunula.cli.guarded"
 local json = require "lunula.cli.json"
 local output = require "lunula.cli.output"
 local progress = require "lunula.progress"
@@ -74,7 +75,7 @@ end
 -- @tparam table values of its arguments
 function since.run(values)
   check_values(values)
-  json.check_place(values.json)
+  guarded.check_file(values, "json")
   local lunula = require "lunula"
   if values.threads then lunula.threads(values.threads) end
   local bar = progress.new()

@@ -4,6 +4,7 @@
 local arguments = require "lunula.cli.arguments"
 local core = require "lunula.core"
 local fetch = require "lunula.cli.fetch"
+local guarded = require "lunula.cli.guarded"
 local json = require "lunula.cli.json"
 local output = require "lunula.cli.output"
 local process = require "lunula.bench.process"
@@ -176,7 +177,7 @@ end
 function bench.run(values)
   local lunula = require "lunula"
   arguments.needs(values, "text", "data")
-  json.check_place(values.json)
+  guarded.check_file(values, "json")
   local base, precisions = base_of(lunula, values)
   local bar = progress.new()
   local figures = bar:during(measure, base, configurations(values, precisions),

@@ -3,6 +3,7 @@
 
 local core = require "lunula.core"
 local fetch = require "lunula.cli.fetch"
+local guarded = require "lunula.cli.guarded"
 local json = require "lunula.cli.json"
 local labels = require "lunula.labels"
 local output = require "lunula.cli.output"
@@ -68,7 +69,7 @@ end
 -- @tparam table values of its arguments
 function bench_train.run(values)
   local lunula = require "lunula"
-  json.check_place(values.json)
+  guarded.check_file(values, "json")
   local rows = lunula.data.read(values.train,
     { text = values.text, label = values.label })
   if values.threads then core.threads(values.threads) end

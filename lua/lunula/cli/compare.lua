@@ -4,6 +4,7 @@
 local arguments = require "lunula.cli.arguments"
 local core = require "lunula.core"
 local fetch = require "lunula.cli.fetch"
+local guarded = require "lunula.cli.guarded"
 local json = require "lunula.cli.json"
 local model = require "lunula.cli.model"
 local output = require "lunula.cli.output"
@@ -239,7 +240,7 @@ end
 function compare.run(values)
   check(values)
   map_of(values.map)
-  json.check_place(values.json)
+  guarded.check_file(values, "json")
   local lunula = require "lunula"
   local classifier = model.load(values)
   local list = lunula.data.read(values.f,

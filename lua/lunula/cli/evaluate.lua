@@ -3,6 +3,7 @@
 
 local arguments = require "lunula.cli.arguments"
 local bars = require "lunula.evaluate.bars"
+local guarded = require "lunula.cli.guarded"
 local json = require "lunula.cli.json"
 local labels = require "lunula.labels"
 local layout = require "lunula.evaluate.layout"
@@ -102,7 +103,7 @@ end
 function evaluate.run(values)
   check_columns(values)
   local lunula, wanted = require "lunula", parse_bars(values)
-  json.check_place(values.json)
+  guarded.check_file(values, "json")
   local classifier = model.load(values)
   local kind = classifier.problem
   for _, bar in ipairs(wanted) do check_name(bar, kind, values) end

@@ -35,6 +35,36 @@ function guarded.check_folder(values, option)
   end
 end
 
+-- Whether a file can be made beside another, as one is before it is renamed.
+local function check_writable(path, option)
+  local probe = path .. ".probe"
+  if files.stat(probe) then return end
+  local file, why = io.open(probe, "wb")
+  if not file then
+    error(("--%s: %s"):format(option, (why:gsub("%.probe:", ":", 1))), 0)
+  end
+  file:close()
+  os.remove(probe)
+end
+
+--- Checks that an option's file, where it is given, can be written: what can't
+-- is better known before the work than after.
+-- @tparam table values of a command's arguments
+-- @string option its name
+-- @raise when its folder is not there or can't be written to, or the path is
+--   that of a folder
+function guarded.check_file(values, option)
+  local path = values[option]
+  if not path then return end
+  local folder = path:match "^(.*/)[^/]*$" or "."
+  if files.stat(folder) ~= "folder" then
+    error(("--%s: no folder '%s'"):format(option, folder), 0)
+  elseif path == "" or files.stat(path) == "folder" then
+    error(("--%s: '%s' is no name of a file"):format(option, path), 0)
+  end
+  check_writable(path, option)
+end
+
 --- Calls a function with a bar.
 -- @string folder that it saves to
 -- @func f called with a bar, to show its progress

@@ -20,20 +20,6 @@ function cli_json.object(values, keys)
   return "{" .. table.concat(parts, ",") .. "}"
 end
 
---- Checks that figures can be written where they are to be: what can't is
--- better known before the work than after.
--- @tparam ?string path nil when there are to be none
--- @raise when the folder is not there, or the path is that of one
-function cli_json.check_place(path)
-  if not path then return end
-  local folder = path:match("^(.*/)[^/]*$") or "."
-  if files.stat(folder) ~= "folder" then
-    error(("--json: no folder '%s'"):format(folder), 0)
-  elseif path == "" or files.stat(path) == "folder" then
-    error(("--json: '%s' is no name of a file"):format(path), 0)
-  end
-end
-
 --- Writes figures to a file: whole, or not at all.
 -- @string path
 -- @tparam table figures

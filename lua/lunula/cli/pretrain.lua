@@ -87,7 +87,7 @@ function pretrain.run(values)
   local begun = core.system.monotonic()
   training.check(values)
   local lunula = require "lunula"
-  json.check_place(values.json)
+  guarded.check_file(values, "json")
   guarded.check_folder(values, "output")
   if values.threads then lunula.threads(values.threads) end
   local model = fetch.model(values.model)
@@ -98,8 +98,8 @@ function pretrain.run(values)
   end, training.HINT)
   origin.wall_seconds = core.system.monotonic() - begun
   local figures = summary(lunula, origin, values, result)
-  if values.json then json.write(values.json, figures) end
   record.write(values.output, figures)
+  if values.json then json.write(values.json, figures) end
   io.stderr:write("saved ", values.output, "\n")
 end
 

@@ -2,13 +2,15 @@
 -- @module lunula.cli.report
 
 local files = require("lunula.core").io
+local guarded = require "lunula.cli.guarded"
 
 local report = {
   name = "report",
   summary = "make a page to look at: curves, confusions, errors, audits",
   positional = {
-    { name = "INPUT", several = true, what = "figures of train, evaluate or "
-      .. "compare (--json), a folder of audit, or a model's" },
+    { name = "INPUT", several = true, what = "figures of train, evaluate, "
+      .. "compare or audit --since (--json), a folder of audit, or a "
+      .. "model's" },
   },
   options = {
     { name = "output", value = "FILE", required = true,
@@ -17,21 +19,11 @@ local report = {
   },
 }
 
--- What can't be written is better known before the work than after.
-local function check_output(path)
-  local folder = path:match "^(.*/)[^/]*$" or "."
-  if files.stat(folder) ~= "folder" then
-    error(("--output: no folder '%s'"):format(folder), 0)
-  elseif path == "" or files.stat(path) == "folder" then
-    error(("--output: '%s' is no name of a file"):format(path), 0)
-  end
-end
-
 --- Runs the command.
 -- @tparam table values of its arguments
 function report.run(values)
   local lunula = require "lunula"
-  check_output(values.output)
+  guarded.check_file(values, "output")
   local documents = {}
   for i, path in ipairs(values.input) do
     documents[i] = lunula.report.read(path)

@@ -10,6 +10,7 @@ local files = require("lunula.core").io
 local guarded = require "lunula.cli.guarded"
 local joined = require "lunula.data.joined"
 local labels = require "lunula.labels"
+local options = require "lunula.options"
 local output = require "lunula.cli.output"
 local places = require "lunula.data.places"
 local records = require "lunula.data.records"
@@ -124,16 +125,33 @@ local function make(lunula, values, rows, is_known)
     group = values.group and "group", seed = values.seed })
 end
 
+-- The parts that there are: a file of the library's may have others.
+local function names_of(parts, path)
+  local names, others = {}, {}
+  for _, name in ipairs(PARTS) do
+    names[#names + 1] = parts[name] and name
+  end
+  for name in pairs(parts) do others[name] = name ~= "labels" or nil end
+  for _, name in ipairs(PARTS) do others[name] = nil end
+  for _, name in ipairs(options.names(others)) do
+    if not name:find "^[%w_-]+$" then
+      error(("%s: part '%s' can't be a file's name"):format(path, name), 0)
+    end
+    names[#names + 1] = name
+  end
+  return names
+end
+
 local function path_of(values, name)
   return ("%s/%s%s"):format(values.output, name,
     values.f:match "%.[^./]+$" or "")
 end
 
 -- What was written by hand is not to be lost, nor is the file itself.
-local function check_places(values, is_known)
+local function check_places(values, names, is_known)
   local list = { { path = values.f, what = "the file" },
     { path = values.file, what = "the split's file", written = true } }
-  for _, name in ipairs(PARTS) do
+  for _, name in ipairs(names) do
     local path = path_of(values, name)
     list[#list + 1] = { path = path, what = name, written = true }
     if not is_known and files.stat(path) then
@@ -169,7 +187,7 @@ local function tell_places(list, what)
     labels.place(list, 1, "split")))
 end
 
-local function tell(report)
+local function tell(report, names)
   if not report then return end
   local touched = {}
   for i, each in ipairs(report.touched) do touched[i] = each.row end
@@ -177,7 +195,7 @@ local function tell(report)
   tell_places(touched, "rows with another label")
   tell_places(report.left_out, "new rows left out, since what they say is in "
     .. "a part that may not grow")
-  for _, name in ipairs(PARTS) do
+  for _, name in ipairs(names) do
     local gone = report.missing[name]
     if gone then io.stderr:write(("%d rows of %s are gone\n"):format(gone,
       name)) end
@@ -193,21 +211,19 @@ function split.run(values)
   local is_known = files.stat(values.file) == "file"
   if is_known then check_known(values) else check_new(values) end
   local rows, bytes_of, source = read(values)
-  checkpoint.make_folders(values.output)
-  check_places(values, is_known)
   local parts, report = make(lunula, values, rows, is_known)
-  for _, name in ipairs(PARTS) do
-    if parts[name] then
-      write_part(path_of(values, name), source, in_order(rows, parts[name]),
-        bytes_of)
-    end
-  end
+  local names = names_of(parts, values.file)
+  checkpoint.make_folders(values.output)
+  check_places(values, names, is_known)
+  -- first: with it, parts that a crash leaves out are written the next time
   lunula.split.save(values.file, parts, options_of(values))
-  tell(report)
-  for _, name in ipairs(PARTS) do
-    if parts[name] then
-      output.line(("%s  %d"):format(path_of(values, name), #parts[name]))
-    end
+  for _, name in ipairs(names) do
+    write_part(path_of(values, name), source, in_order(rows, parts[name]),
+      bytes_of)
+  end
+  tell(report, names)
+  for _, name in ipairs(names) do
+    output.line(("%s  %d"):format(path_of(values, name), #parts[name]))
   end
   output.flush()
 end

@@ -4,6 +4,7 @@
 
 local arguments = require "lunula.cli.arguments"
 local fetch = require "lunula.cli.fetch"
+local guarded = require "lunula.cli.guarded"
 local json = require "lunula.cli.json"
 local layout = require "lunula.metrics.layout"
 local output = require "lunula.cli.output"
@@ -215,7 +216,7 @@ function sweep.run(values)
   local lunula = require "lunula"
   local plan = lunula.sweep.read(values.file)
   check_plan(plan, values.file)
-  json.check_place(values.json)
+  guarded.check_file(values, "json")
   if values.threads then lunula.threads(values.threads) end
   if type(plan.model) == "string" then fetch.model(plan.model) end
   tell(lunula, plan, values, search(lunula, plan, values))

@@ -189,10 +189,11 @@ local function tell(values, model, result, figures)
       :format(figures.truncated, values.train, model.max_length))
   end
   draw(result)
+  -- the model's own record first: whatever fails after it, it is there
+  record.write(values.output, figures)
   if figures.test then output.line(tostring(figures.test)) end
   output.flush()
   if values.json then json.write(values.json, figures) end
-  record.write(values.output, figures)
   io.stderr:write("saved ", values.output, "\n")
 end
 
@@ -208,7 +209,7 @@ function train.run(values)
   local kind = settings.problem(values.model, values)
   check_kind(values, kind)
   local sets = read_sets(lunula, values, kind)
-  json.check_place(values.json)
+  guarded.check_file(values, "json")
   guarded.check_folder(values, "output")
   guarded.check_folder(values, "adapter")
   if values.from_recipe then io.stderr:write(values.from_recipe, "\n") end

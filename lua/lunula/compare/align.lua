@@ -75,7 +75,8 @@ end
 -- {======== refusals ========
 
 local function place(answer)
-  return ("%s:%d"):format(answer.file, answer.line)
+  return answer.line and ("%s:%d"):format(answer.file, answer.line)
+    or ("the answer to '%s'"):format(answer.text)
 end
 
 local function check_pairs(rows, answers, name)

@@ -9,6 +9,7 @@ local answers = require "lunula.compare.answers"
 local check = require "lunula.check"
 local core = require "lunula.core"
 local json = require "lunula.json"
+local labels = require "lunula.labels"
 local options = require "lunula.options"
 local parse = require "lunula.compare.parse"
 local pool = require "lunula.compare.pool"
@@ -27,6 +28,7 @@ local KNOWN = {
 }
 local KEY_ENV = "OPENAI_API_KEY"
 local FIRST_DELAY, LONGEST_DELAY = 0.5, 60  -- seconds
+local LONGEST_REST = 3600  -- seconds that a server may ask for, and be given
 
 local now = core.system.monotonic
 
@@ -36,19 +38,26 @@ end
 
 -- {======== options ========
 
+-- Where to ask, and how that is called in a message: without what stands behind
+-- a question mark, which may be secret. A password would be on a command line.
 local function url_of(given)
   check.string(given, "compare: endpoint")
-  if not given:find "^https?://[^/%s]" or given:find "[%c%s]" then
+  if given:find "^%a+://[^/?#]*@" then
+    fail("compare: endpoint: a name or password in it would be seen by others; "
+      .. "the key is taken from the environment")
+  elseif not given:find "^https?://[^/%s?#]" or given:find "[%c%s#]" then
     fail("compare: endpoint: expected http:// or https:// and a place, got "
       .. "'%s'", given)
   end
-  local url = given:gsub("/+$", "")
-  return url:find "/chat/completions$" and url or url .. "/chat/completions"
+  local url, query = given:match "^([^?]*)(.*)$"
+  url = url:gsub("/+$", "")
+  if not url:find "/chat/completions$" then url = url .. "/chat/completions" end
+  return url .. query, url
 end
 
 -- The name of the variable that has a key, and the key; nil where none has.
 local function key_of(given)
-  local name = given or KEY_ENV
+  local name = check.string(given or KEY_ENV, "compare: key_env")
   if not name:find "^[%a_][%w_]*$" then
     fail("compare: key_env: '%s' is no name of an environment variable", name)
   end
@@ -70,13 +79,21 @@ local function read_file(path)
   return text
 end
 
+local function check_prompt(o)
+  labels.check(o.labels, "compare", 1)
+  if o.prompt ~= nil then check.path(o.prompt, "compare: prompt") end
+  check.integer(o.shots, "compare: shots", { least = 0 })
+  if o.shots > 0 then labels.check_rows(o.shots_from, "compare: shots_from") end
+end
+
 local function check_options(given)
   local o = options.check(given, KNOWN, "compare.ask")
-  o.url = url_of(o.endpoint)
+  o.url, o.place = url_of(o.endpoint)
   check.string(o.llm, "compare: llm")
-  check.table(o.labels, "compare: labels")
-  check.integer(o.shots, "compare: shots", { least = 0 })
-  if o.shots > 0 then check.table(o.shots_from, "compare: shots_from") end
+  check_prompt(o)
+  for _, name in ipairs { "on_progress", "on_notice" } do
+    if o[name] ~= nil then check.func(o[name], "compare: " .. name) end
+  end
   check.integer(o.concurrency, "compare: concurrency", { least = 1, most = 64 })
   check.number(o.temperature, "compare: temperature", { least = 0 })
   check.integer(o.timeout, "compare: timeout", { least = 1 })
@@ -184,6 +201,8 @@ local function put_off(self, question, why, rest)
   if question.tries > self.o.max_retries then
     fail("%s, after %d tr%s", why, question.tries,
       question.tries == 1 and "y" or "ies")
+  elseif rest and rest > LONGEST_REST then
+    fail("%s; it wants to be left alone for %.0f s", why, rest)
   end
   local delay = math.max(delay_of(self, question), rest or 0)
   question.due = now() + delay
@@ -234,7 +253,7 @@ local function run(self)
     :format(self.before + self.answered, self.before + #self.list,
       self.o.answers)
   if tostring(why):find "^interrupted" then fail("interrupted; %s", kept) end
-  fail("%s: %s; %s", self.o.url, tostring(why), kept)
+  fail("%s: %s; %s", self.o.place, tostring(why), kept)
 end
 
 -- }========
@@ -274,17 +293,25 @@ end
 --   or does not answer; other errors end it at once
 -- @int[opt=0] given.seed of the shots
 -- @func[opt] given.on_progress called with `{done=, total=, texts=, seconds=}`
--- @func[opt] given.on_notice called with a line when a question is put off
+-- @func[opt] given.on_notice called with a line when a question is put off,
+--   and when answers are there already
 -- @treturn table as from `compare.read`
--- @raise when the server refuses, or a question was asked too often: all
---   answers so far stay in the file
+-- @raise when there are no rows; when the server refuses, wants to be left
+--   alone for more than an hour, or a question was asked too often: all answers
+--   so far stay in the file
 -- @usage local theirs = lunula.compare.ask(rows, { llm = "llama3",
 --   endpoint = "http://localhost:11434/v1", labels = model.labels })
 function endpoint.ask(rows, given)
   local o = check_options(given)
+  labels.check_texts(rows, "compare.ask")
   local prompt = prompt_of(rows, o)
   local store = answers.open(o.answers, name_of(prompt, o))
-  local ok, why = pcall(run, new_asking(rows, prompt, store, o))
+  local asking = new_asking(rows, prompt, store, o)
+  if asking.before > 0 and o.on_notice then
+    o.on_notice(("%d answers are in %s already: they are not asked for again")
+      :format(asking.before, o.answers))
+  end
+  local ok, why = pcall(run, asking)
   store:close()
   if not ok then error(why, 0) end
   return collected(rows, store, o)

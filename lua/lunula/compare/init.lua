@@ -69,6 +69,10 @@ local function check_theirs(theirs)
     fail("compare: against: expected a classifier, or answers as from "
       .. "compare.read")
   end
+  labels.check_texts(theirs.rows, "compare: against")
+  for i, answer in ipairs(theirs.rows) do
+    check.string(answer.said, ("compare: against: row %d: said"):format(i))
+  end
 end
 
 local function check_options(given)
@@ -246,8 +250,9 @@ end
 --   labels of the classifier), `abstained`, `unparsed`, `answered`,
 --   `answered_accuracy` and, where known, `seconds` (of a language model the
 --   sum of what each answer took), `tokens_per_second`, `cost_per_1000` texts,
---   `memory_mib`; `difference` of a less b: `mean`,
---   `low`, `high`; `mcnemar`: `only_a`, `only_b`, `p`; `both`, `neither`;
+--   `memory_mib`; `difference` of a less b: `mean`, `low`, `high`, `p` (see
+--   `bootstrap.difference`); `mcnemar`: `only_a`, `only_b`, `p`; `both`,
+--   `neither`;
 --   `per_label`; `wins`: `a` and `b`, texts; `left_out`, counts;
 --   `matched_loosely`. `tostring` gives a page for a terminal
 -- @raise when there are no rows, or a label is not one of the model's; where
@@ -298,8 +303,10 @@ end
 -- @int n how many; all where there are no more
 -- @int[opt=0] seed
 -- @treturn {table,...} copies, with their `number` among all
+-- @raise when there are no rows
 -- @usage local some = compare.sample(rows, 200)
 function compare.sample(rows, n, seed)
+  labels.check_texts(rows, "compare.sample")
   check.integer(n, "compare.sample: n", { least = 1 })
   local order = sampler.order(#rows, { seed = seed or 0 })
   local numbers, some = {}, {}

@@ -99,8 +99,8 @@ end
 -- @int seed of the bootstrap
 -- @treturn table `n`; `a` and `b`: `accuracy` with `low` and `high`,
 --   `macro_f1`, `abstained`, `unparsed`, `answered` and `answered_accuracy`;
---   `difference`: `mean`, `low`, `high`; `mcnemar`: `only_a`, `only_b`, `p`;
---   `both`, `neither`; `per_label`, of each the recall
+--   `difference`: `mean`, `low`, `high`, `p`; `mcnemar`: `only_a`, `only_b`,
+--   `p`; `both`, `neither`; `per_label`, of each the recall
 -- @treturn {number,...} 1 for each row where a is right
 -- @treturn {number,...} likewise of b
 function judge.run(gold, a, b, labels, seed)

@@ -5,6 +5,7 @@
 -- @module lunula.compare.parse
 
 local labels = require "lunula.labels"
+local trimmed = require "lunula.trimmed"
 
 local parse = {}
 
@@ -17,10 +18,6 @@ local QUOTES = {
   { '"', '"' }, { "'", "'" }, { "`", "`" }, { "“", "”" }, { "‘", "’" },
   { "«", "»" },
 }
-
-local function trimmed(text)
-  return text:match "^%s*(.-)%s*$"
-end
 
 local function without_stop(text)
   return text:match "^(.*[^%s.])%s*%.$"
@@ -74,8 +71,9 @@ end
 local function add_abstention(self, value, known)
   if value == nil then return end
   value = trimmed(value)
-  if known[value] then
-    error(("compare: abstain: '%s' is a label"):format(value), 0)
+  if self.exact[value] then
+    error(("compare: abstain: '%s' is a label%s"):format(value,
+      known[value] and "" or "'s other name in the map"), 0)
   end
   add(self, value, { abstained = true })
 end

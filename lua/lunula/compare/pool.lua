@@ -19,11 +19,12 @@ Pool.__index = Pool
 
 local MOST_BYTES = 2 ^ 22  -- of a reply; more is no answer of any model
 
--- $1 of `ask` is the slot. Ctrl-C is this program's to handle, so the sh and
--- what it starts ignore it. A slot whose .exit is there is idle.
+-- $1 of `ask` is the slot. What a terminal sends to all of its programs, such
+-- as Ctrl-C, is for this one to handle or to die of: the sh goes on until the
+-- pipe closes, and then puts all away. A slot whose .exit is there is idle.
 local SCRIPT = [[
 umask 077
-trap '' INT
+trap '' HUP INT QUIT TERM
 dir=$(mktemp -d) && mkfifo "$dir/orders" || exit 1
 echo "$dir"
 ask() {
@@ -37,7 +38,7 @@ ask() {
   echo $? >"$dir/$1.exit"
   echo "$1"
 }
-while :; do echo tick; sleep 0.2; done &
+(trap - TERM; while :; do echo tick; sleep 0.2; done) &
 ticker=$!
 slots=
 while read -r slot; do

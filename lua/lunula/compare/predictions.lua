@@ -81,7 +81,8 @@ function predictions.read(path, given)
   local o = options.check(given, KNOWN, "compare.read")
   if o.prediction == nil then
     if answers.is_one(path) then return answers.read(path) end
-    fail("compare.read: %s: which column is the prediction?", path)
+    fail("compare.read: %s: which column is the prediction? (of what lunula "
+      .. "predict wrote: label)", path)
   end
   local rows = o.texts and by_row(path, o) or read_column(path, o, o.text)
   return { name = base_name(path), rows = rows }

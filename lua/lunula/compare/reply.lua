@@ -15,6 +15,8 @@ local FLEETING = {
   [52] = true, [55] = true, [56] = true, [92] = true,
 }
 
+local TOO_LARGE = 63  -- curl: the server said so before it sent anything
+
 -- HTTP statuses likewise; from 500 on a server is out of order
 local BUSY = { [408] = true, [409] = true, [425] = true, [429] = true }
 
@@ -35,17 +37,19 @@ function reply.masked(text, key)
 end
 
 local function decoded(body)
-  local ok, value = pcall(json.values, body or "", "reply")
+  local ok, value = pcall(json.decode, body, "reply")
   return ok and type(value) == "table" and value or nil
 end
 
--- What a server says went wrong: they differ in where they say it.
-local function complaint(body)
-  local value = decoded(body) or {}
-  local said = value.error or value.message or value.detail
+-- What a server says went wrong: they differ in where they say it. JSON is
+-- written anew, since its escapes could hide the key, and what would be cut is
+-- masked before.
+local function complaint(body, key)
+  local value = decoded(body)
+  local said = value and (value.error or value.message or value.detail)
   if type(said) == "table" then said = said.message end
-  if type(said) ~= "string" then said = body or "" end
-  said = said:gsub("[%c%s]+", " "):sub(1, SHOWN)
+  if type(said) ~= "string" then said = value and json.encode(value) or body end
+  said = reply.masked(said, key):gsub("[%c%s]+", " "):sub(1, SHOWN)
   return said:find "%S" and ": " .. json.utf8(said) or ""
 end
 
@@ -90,7 +94,7 @@ end
 -- @treturn ?bool whether it may be better the next time
 -- @treturn ?number seconds that the server wants to be left alone
 function reply.read(got, key)
-  if got.body == nil then
+  if got.body == nil or got.code == TOO_LARGE then
     return nil, "a reply of more than 4 MiB", false
   elseif got.status == 0 or got.code ~= 0 and got.status == 200 then
     return nil, reply.masked(got.message, key), FLEETING[got.code]
@@ -99,11 +103,9 @@ function reply.read(got, key)
     local value = decoded(got.body)
     local answer = value and answer_of(value, got, key)
     if answer then return answer end
-    return nil, "no answer of a chat model"
-      .. reply.masked(complaint(got.body), key), true
+    return nil, "no answer of a chat model" .. complaint(got.body, key), true
   end
-  local why = ("HTTP %d%s"):format(got.status,
-    reply.masked(complaint(got.body), key))
+  local why = ("HTTP %d%s"):format(got.status, complaint(got.body, key))
   return nil, why, BUSY[got.status] or got.status >= 500,
     retry_after(got.headers)
 end

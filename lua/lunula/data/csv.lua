@@ -125,6 +125,19 @@ function csv.tab_record(input)
   return split(line, "\t"), input.number
 end
 
+local DIVIDERS = { [";"] = "semicolons", ["\t"] = "tabs", ["|"] = "bars" }
+
+--- What a header is in want of that is divided by other signs than commas.
+-- @tparam {string,...} names of the columns
+-- @treturn ?string what to do; nil where nothing is amiss
+-- @usage csv.advice { "text;label" }
+--   --> there are semicolons between its fields: save it with commas
+function csv.advice(names)
+  local divider = #names == 1 and DIVIDERS[names[1]:match "[;\t|]"]
+  return divider and ("there are %s between its fields: save it with commas")
+    :format(divider) or nil
+end
+
 local function field_of(text)
   if not find(text, '[",\r\n]') then return text end
   return '"' .. text:gsub('"', '""') .. '"'

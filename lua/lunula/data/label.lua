@@ -1,11 +1,9 @@
 --- What a row's label is made of: a string as it stands, several, or a number.
 -- @module lunula.data.label
 
-local label = {}
+local trimmed = require "lunula.trimmed"
 
-local function trimmed(text)
-  return text:match "^%s*(.-)%s*$"
-end
+local label = {}
 
 local function parts_of(text, separator)
   local parts, at = {}, 1

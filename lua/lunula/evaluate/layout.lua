@@ -82,17 +82,9 @@ local function scores_of(slice)
   return names
 end
 
-local function slice_name(slice)
-  if slice.value ~= slices.OTHER or not slice.values then
-    return columns.shown(slice.value)
-  end
-  return ("%s: %d value%s"):format(slices.OTHER, slice.values,
-    slice.values == 1 and "" or "s")
-end
-
 local function slice_row(slice, names)
-  local row = { slice_name(slice), whole(slice.n), number(slice[names[1]]),
-    number(slice.low), number(slice.high) }
+  local row = { columns.shown(slices.title(slice)), whole(slice.n),
+    number(slice[names[1]]), number(slice.low), number(slice.high) }
   for i = 2, #names do row[#row + 1] = number(slice[names[i]]) end
   return row
 end

@@ -18,6 +18,41 @@ local function value_of(row, column)
   return row.kept and row.kept[column]
 end
 
+--- What a part is called, for people.
+-- @tparam table slice as from `slices.of`, or from a document that somebody
+--   else wrote
+-- @treturn ?string nil where it has no value that is one
+-- @usage slices.title { value = "" }  --> (empty)
+function slices.title(slice)
+  local value = slice.value
+  if type(slice.values) == "number" then
+    return ("%s: %.14g value%s"):format(slices.OTHER, slice.values,
+      slice.values == 1 and "" or "s")
+  elseif value == "" then
+    return "(empty)"
+  elseif type(value) == "number" then
+    return ("%.14g"):format(value)
+  end
+  return (type(value) == "string" or type(value) == "boolean")
+    and tostring(value) or nil
+end
+
+--- The parts of each column, in the order in which they come.
+-- @tparam {table,...} list parts
+-- @treturn {table,...} of each column its `name` and an array of its parts
+function slices.by_column(list)
+  local columns, found = {}, {}
+  for _, slice in ipairs(list) do
+    local name = type(slice.column) == "string" and slice.column or "slice"
+    if not found[name] then
+      found[name] = { name = name }
+      columns[#columns + 1] = found[name]
+    end
+    table.insert(found[name], slice)
+  end
+  return columns
+end
+
 --- Checks that rows have columns.
 -- @tparam {string,...} columns at least one, each once
 -- @tparam {table,...} rows

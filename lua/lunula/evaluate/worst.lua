@@ -3,6 +3,7 @@
 -- @module lunula.evaluate.worst
 
 local explain = require "lunula.explain"
+local json = require "lunula.json"
 
 local worst = {}
 
@@ -60,7 +61,7 @@ end
 -- @bool explained whether they have `words`
 -- @treturn {table,...} as `lunula.evaluate` has them
 function worst.of(judged, verdicts, most, explained)
-  local list, order = {}, ranked(verdicts)
+  local list, order = json.array(), ranked(verdicts)
   for rank = 1, math.min(most, #order) do
     local number = order[rank]
     local row, verdict = judged.rows[number], verdicts[number]

@@ -7,6 +7,7 @@
 
 local cache = require "lunula.hub.cache"
 local shell = require "lunula.shell"
+local trimmed = require "lunula.trimmed"
 
 local http = {}
 
@@ -60,8 +61,8 @@ function http.headers(text)
   local headers, status = {}, nil
   for line in text:gmatch("[^\r\n]+") do
     status = tonumber(line:match("^HTTP/%S+ (%d+)")) or status
-    local name, value = line:match("^([%w%-]+):%s*(.-)%s*$")
-    if name then headers[name:lower()] = value end
+    local name, value = line:match("^([%w%-]+):(.*)$")
+    if name then headers[name:lower()] = trimmed(value) end
   end
   return headers, status
 end

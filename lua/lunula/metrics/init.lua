@@ -144,10 +144,12 @@ local function total(numbers)
   return sum
 end
 
--- The mean recall of labels that occur.
-local function balanced_accuracy(per_class)
+-- The mean recall of labels that occur. Summed in their order: another one may
+-- round otherwise.
+local function balanced_accuracy(report)
   local sum, n = 0, 0
-  for _, scores in pairs(per_class) do
+  for _, label in ipairs(report.labels) do
+    local scores = report.per_class[label]
     sum = sum + scores.recall
     n = n + (scores.support > 0 and 1 or 0)
   end
@@ -165,7 +167,7 @@ local function fill_scores(report, counts)
   end
   for name, sum in pairs(macro) do report["macro_" .. name] = sum / k end
   report.weighted_f1 = weighted / report.n
-  report.balanced_accuracy = balanced_accuracy(report.per_class)
+  report.balanced_accuracy = balanced_accuracy(report)
 end
 
 --- Compares predicted labels with the right ones.

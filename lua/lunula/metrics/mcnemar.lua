@@ -46,9 +46,9 @@ end
 -- @raise when a count is no integer of at least 0
 -- @usage mcnemar(3, 15)  --> 0.0075378
 return function(only_a, only_b)
-  for name, count in pairs { only_a = only_a, only_b = only_b } do
-    check.integer(count, "mcnemar: " .. name, { least = 0, most = 2 ^ 40 })
-  end
+  local range = { least = 0, most = 2 ^ 40 }
+  check.integer(only_a, "mcnemar: only_a", range)
+  check.integer(only_b, "mcnemar: only_b", range)
   local k, n = math.min(only_a, only_b), only_a + only_b
   if 2 * k == n then return 1 end
   return math.min(1, 2 * probability(k, n) * share_of_tail(k, n))

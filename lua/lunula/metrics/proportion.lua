@@ -10,20 +10,6 @@ local Z = 1.959963984540054  -- of 95 %: the normal distribution's 97.5 % point
 --- Wilson's score interval of 95 % (Wilson 1927, "Probable inference, the law
 -- of succession, and statistical inference"). Unlike the bootstrap's it says
 -- something of few rows, too: where 5 of 5 are right, 0.57 to 1.
--- @number share 0 to 1
--- @number n rows, above 0
--- @treturn number its low end
--- @treturn number its high end
--- @usage local low, high = proportion.around(0.9, 1000)
-function proportion.around(share, n)
-  local z2 = Z * Z
-  local middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-  local half = Z / (1 + z2 / n)
-    * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-  return math.max(middle - half, 0), math.min(middle + half, 1)
-end
-
---- The same of rows that were counted.
 -- @int count rows that are right
 -- @int n rows, at least one
 -- @treturn number its low end
@@ -33,7 +19,11 @@ end
 function proportion.interval(count, n)
   check.integer(n, "proportion: n", { least = 1 })
   check.integer(count, "proportion: count", { least = 0, most = n })
-  return proportion.around(count / n, n)
+  local share, z2 = count / n, Z * Z
+  local middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+  local half = Z / (1 + z2 / n)
+    * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+  return math.max(middle - half, 0), math.min(middle + half, 1)
 end
 
 return proportion

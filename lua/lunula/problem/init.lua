@@ -84,7 +84,8 @@ problem.LOWER = { loss = true, mse = true, mae = true, ece = true,
 problem.NO_SHARE = {
   loss = true, mse = true, mae = true, r2 = true, pearson = true,
   spearman = true, quadratic_kappa = true, mcc = true, ece = true,
-  brier = true,
+  brier = true, kappa = true, hamming_loss = true, roc_auc = true,
+  average_precision = true, perplexity = true,
 }
 
 --- The score that says which of several models is best.

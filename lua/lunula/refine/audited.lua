@@ -77,8 +77,9 @@ function audited.find(path, issues, found)
   local names = sorted(all)
   local name = name_of(path, hash, names, hashes)
   if not name and #names > 0 then
-    fail("%s: no issue is of %s; they are of: %s", issues, path,
-      table.concat(names, ", "))
+    fail("%s: no issue is of %s; they are of: %s%s", issues, path,
+      table.concat(names, ", "), next(hashes) and "" or " (with the audit's "
+        .. "summary.json beside it, a file is known by what it holds)")
   end
   local was = hashes[name]
   if was and was ~= json.null and was:lower() ~= hash then

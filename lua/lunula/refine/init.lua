@@ -163,7 +163,8 @@ local function check_whole(job)
   if job.source:sha256() ~= head.before.sha256 then
     fail("%s changed while it was read", job.path)
   elseif head.after.rows == 0 then
-    fail("%s: no row would be left", job.path)
+    fail("%s: no row%s", job.path, head.before.rows > 0 and " would be left"
+      or "s")
   end
 end
 

@@ -4,23 +4,43 @@
 -- @module lunula.refine.marks
 
 local csv = require "lunula.data.csv"
+local json = require "lunula.json"
 local lines = require "lunula.data.lines"
+local trimmed = require "lunula.trimmed"
 
 local marks = {}
 
+-- columns that are looked at, those that must be there, and those of them that
+-- each line must have, too: spreadsheets leave out the commas before empty
+-- fields at the end of a line
+local COLUMNS = { "file", "row", "kind", "severity", "evidence", "suggestion",
+  "decision", "label", "who", "why" }
 local NEEDED = { "file", "row", "kind", "suggestion", "decision" }
+local FILLED = { "file", "row", "kind", "suggestion" }
 local DECISIONS = { accept = true, reject = true, relabel = true }
+local MOST_ROWS = 2 ^ 53  -- what is more is no number of a row
 local SHOWN = 10  -- unknown decisions, in a message
 
-local function trimmed(text)
-  return text:match "^%s*(.-)%s*$"
+-- where each column stands that is looked at
+local function places_of(names, input)
+  local wanted, at = {}, {}
+  for _, name in ipairs(COLUMNS) do wanted[name] = true end
+  for i, name in ipairs(names) do
+    local column = trimmed(name):lower()
+    if at[column] then
+      input:fail(1, "column '%s' comes twice", column)
+    end
+    at[column] = wanted[column] and i or nil
+  end
+  return at
 end
 
 local function header_of(input)
   local names = csv.record(input)
   if not names then error(input.name .. ": empty file", 0) end
-  local at = {}
-  for i, name in ipairs(names) do at[trimmed(name)] = i end
+  local advice = csv.advice(names)
+  if advice then input:fail(1, "%s", advice) end
+  local at = places_of(names, input)
   for _, name in ipairs(NEEDED) do
     if not at[name] then
       input:fail(1, "no column '%s'%s; there are: %s", name,
@@ -29,6 +49,14 @@ local function header_of(input)
     end
   end
   return at, #names
+end
+
+local function check_width(fields, at, width, input, line)
+  local is_cut = false
+  for _, name in ipairs(FILLED) do is_cut = is_cut or not fields[at[name]] end
+  if is_cut or #fields > width then
+    input:fail(line, "%d fields, the header has %d", #fields, width)
+  end
 end
 
 local function is_blank(fields)
@@ -40,14 +68,15 @@ end
 
 local function mark_of(fields, at, line)
   local mark = { line = line }
-  for name, position in pairs(at) do mark[name] = fields[position] end
+  for name, position in pairs(at) do mark[name] = fields[position] or "" end
   mark.decision = trimmed(mark.decision):lower()
   mark.label = trimmed(mark.label or "")
   return mark
 end
 
 local function relabel_of(suggestion)
-  return suggestion:match "^relabel:%s*(.-)%s*$"
+  local label = suggestion:match "^relabel:(.*)$"
+  return label and trimmed(label)
 end
 
 -- What an accepted suggestion does, and with what value.
@@ -82,7 +111,21 @@ local function relabelled(mark, input)
   return "relabel", label
 end
 
+-- what is written into the new file and the log
+local WRITTEN = { "suggestion", "label", "who", "why" }
+
+local function check_encoding(mark, input)
+  for _, name in ipairs(WRITTEN) do
+    local value = mark[name] or ""
+    if json.utf8(value) ~= value then
+      input:fail(mark.line, "%s: this is not UTF-8: save it as 'CSV UTF-8'",
+        name)
+    end
+  end
+end
+
 local function settle(mark, input)
+  check_encoding(mark, input)
   if mark.decision == "accept" then
     mark.action, mark.value = accepted(mark, input)
   elseif mark.decision == "relabel" then
@@ -91,7 +134,7 @@ local function settle(mark, input)
     mark.action = "none"
   end
   mark.number = mark.row:find "^%s*[1-9]%d*%s*$" and tonumber(mark.row)
-  if not mark.number then
+  if not mark.number or mark.number > MOST_ROWS then
     input:fail(mark.line, "row: expected a number from 1, got '%s'", mark.row)
   end
 end
@@ -119,9 +162,7 @@ local function read(input)
   local found, unknown = {}, {}
   for fields, line in csv.record, input do
     if not is_blank(fields) then
-      if #fields ~= width then
-        input:fail(line, "%d fields, the header has %d", #fields, width)
-      end
+      check_width(fields, at, width, input, line)
       local mark = mark_of(fields, at, line)
       local file = of_file(found, mark.file)
       file.n = file.n + 1
@@ -140,9 +181,9 @@ end
 --- The marks of all files.
 -- @string path of `issues.csv`
 -- @treturn table by the file's name as it stands there: `n` issues, and
---   `decided`, an array of those that were, in order, each with all of its
---   columns, `line`, `number` (of its row), `action` (remove, relabel, replace
---   or none) and `value`
+--   `decided`, an array of those that were, in order, each with the audit's
+--   columns and a person's, `line`, `number` (of its row), `action` (remove,
+--   relabel, replace or none) and `value`
 -- @raise with the line, when a column is missing, or a decision, a suggestion
 --   that was accepted, or a row can't be understood
 -- @usage local found = marks.read "audit/issues.csv"

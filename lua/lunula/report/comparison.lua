@@ -2,6 +2,7 @@
 -- chance, where each wins, and what each costs.
 -- @module lunula.report.comparison
 
+local difference = require "lunula.report.difference"
 local dots = require "lunula.report.dots"
 local fields = require "lunula.report.fields"
 local grid = require "lunula.report.grid"
@@ -49,24 +50,12 @@ local function accuracy(document)
       grid.number "Macro F1" }, rows = rows }
 end
 
-local function difference(document)
-  local found = fields.table(document.difference)
-  local mean = number.known(found.mean)
-  if not mean then return false end
+local function difference_of(document)
   local _, _, a_name, b_name = sides_of(document)
-  local ends = number.UNKNOWN
-  if number.known(found.low) and number.known(found.high) then
-    ends = number.points(found.low) .. " to " .. number.points(found.high)
-  end
-  return dots.figure { title = "Difference, in points",
+  return difference.figure(document.difference, {
+    title = "Difference, in points", name = "difference",
     note = { "Right of the dashed line ", markup.data(a_name, NAME),
-      " is ahead, left of it ", markup.data(b_name, NAME), "." },
-    says = ("%s, 95 %% interval %s."):format(number.points(mean), ends),
-    items = { { name = "difference", value = mean, low = found.low,
-      high = found.high } }, reference = 0, text_of = number.points,
-    name_of = number.points, columns = { grid.number "Difference, points",
-      grid.number "95 % interval" },
-    rows = { { number.points(mean), ends } } }
+      " is ahead, left of it ", markup.data(b_name, NAME), "." } })
 end
 
 -- }========
@@ -108,7 +97,7 @@ local function mcnemar(document)
       grid.number { b, " right" }, grid.number { b, " wrong" } },
       { { { a, " right" }, number.count(both), number.count(only_a) },
         { { a, " wrong" }, number.count(only_b), number.count(neither) } }),
-    e.p { ("McNemar's exact test: p = %s."):format(number.chance(found.p)),
+    e.p { ("McNemar's exact test: %s."):format(number.chance(found.p)),
       verdict(found.p) } }
 end
 
@@ -165,28 +154,29 @@ end
 
 -- {======== examples ========
 
-local function win_rows(list)
+-- the winner said the right label
+local function win_rows(list, loser)
   local rows = {}
   for i, win in ipairs(list) do
     if i > MOST_WINS then break end
     rows[i] = { number.count(win.row), { markup.data(win.text, TEXT),
         fields.text(win.text_pair) and { " | ",
           markup.data(win.text_pair, TEXT) } or false },
-      markup.data(win.label, LABEL), markup.data(win.a, LABEL),
-      markup.data(win.b, LABEL) }
+      markup.data(win.label, LABEL), markup.data(win[loser], LABEL) }
   end
   return rows
 end
 
-local function wins_of(document, side, winner)
+local function wins_of(document, side, loser)
   local list = fields.records(fields.table(document.wins)[side])
   if #list == 0 then return false end
   local _, _, a_name, b_name = sides_of(document)
-  return { e.h3 { "Where only ", markup.data(winner, NAME), " is right" },
-    grid.new("Where only " .. markup.label(winner, NAME) .. " is right", {
+  local names = { a = a_name, b = b_name }
+  return { e.h3 { "Where only ", markup.data(names[side], NAME), " is right" },
+    grid.new("Where only " .. markup.label(names[side], NAME) .. " is right", {
       grid.number "Row", grid.text("Text", "long"), grid.text "Right label",
-      grid.text { markup.data(a_name, NAME) },
-      grid.text { markup.data(b_name, NAME) } }, win_rows(list)) }
+      grid.text { markup.data(names[loser], NAME), " said" } },
+      win_rows(list, loser)) }
 end
 
 -- }========
@@ -208,12 +198,12 @@ end
 -- @tparam table document
 -- @treturn {Node,...}
 function comparison.of(document)
-  local _, _, a_name, b_name = sides_of(document)
   return {
-    e.div { class = "figures", accuracy(document), difference(document) },
+    e.div { class = "figures", accuracy(document),
+      difference_of(document) },
     grid.parts { { mcnemar(document), left_out(document) }, costs(document),
       labels(document) },
-    wins_of(document, "a", a_name), wins_of(document, "b", b_name),
+    wins_of(document, "a", "b"), wins_of(document, "b", "a"),
   }
 end
 

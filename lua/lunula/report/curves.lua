@@ -258,8 +258,7 @@ end
 
 local function frame_of(series, at, low, high, name_of)
   local y = axis_of(all_of(series, 2), name_of == number.figure)
-  y.name_of = name_of == number.share
-    and function(value) return number.share(value, 0) end or nil
+  y.name_of = name_of == number.share and scale.share or nil
   return plot.frame({ low = low, high = high, title = at, whole = true }, y,
     HEIGHT, FOR_NAMES)
 end

@@ -5,11 +5,12 @@ local check = require "lunula.check"
 local files = require("lunula.core").io
 local fields = require "lunula.report.fields"
 local json = require "lunula.json"
+local record = require "lunula.card.record"
 
 local document = {}
 
-local EXPECTED = "expected JSON of lunula train, evaluate or compare (--json "
-  .. "FILE), a folder of lunula audit, or a model's folder with a README.md"
+local EXPECTED = "expected JSON of lunula train, evaluate, compare or audit "
+  .. "--since (--json FILE), a folder of lunula audit, or a model's folder"
 
 local function fail(path, why)
   error(("report: %s: %s; %s"):format(path, why, EXPECTED), 0)
@@ -24,7 +25,7 @@ local function bytes_of(path)
 end
 
 local KINDS = { training = true, evaluation = true, comparison = true,
-  audit = true, card = true }
+  effect = true, audit = true, card = true }
 
 local function is_table(value)
   return type(value) == "table"
@@ -36,6 +37,8 @@ local function guessed(content)
     return "training"
   elseif is_table(content.a) and is_table(content.b) then
     return "comparison"
+  elseif is_table(content.before) and is_table(content.after) then
+    return "effect"
   elseif is_table(content.counts) and is_table(content.files) then
     return "audit"
   elseif type(content.n) == "number" and content.loss ~= nil then
@@ -61,22 +64,36 @@ local function read_figures(path, shown)
   return content
 end
 
+-- A model's card, and the record of its training, as far as they are there.
+local function read_model(path, bare)
+  local training = record.read(bare)
+  if training then
+    training.kind, training.path = "training", bare
+  end
+  if files.stat(bare .. "/README.md") == "file" then
+    return { kind = "card", path = bare, training = training,
+      text = bytes_of(bare .. "/README.md") }
+  end
+  return training or fail(path, "a model with neither a README.md, which "
+    .. "lunula card writes, nor a training.json, which lunula train writes")
+end
+
 local function read_folder(path)
   local bare = path:gsub("(.)/+$", "%1")
   if files.stat(bare .. "/summary.json") == "file" then
     return read_figures(bare .. "/summary.json", bare)
   elseif files.stat(bare .. "/config.json") ~= "file" then
     fail(path, "a folder with neither summary.json nor config.json")
-  elseif files.stat(bare .. "/README.md") ~= "file" then
-    fail(path, "a model without a README.md, which lunula card writes")
   end
-  return { kind = "card", path = bare, text = bytes_of(bare .. "/README.md") }
+  return read_model(path, bare)
 end
 
 --- Reads a document.
 -- @string path of a file or folder
 -- @treturn table its content, with its `kind`: "training", "evaluation",
---   "comparison", "audit" or "card", and its `path`
+--   "comparison", "effect", "audit" or "card", and its `path`; a card with the
+--   `training` that the model's folder has a record of. A model without a card
+--   is its training
 -- @raise when it can't be read, or is something else
 function document.read(path)
   check.path(path, "report.read: path")

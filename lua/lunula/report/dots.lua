@@ -67,7 +67,7 @@ end
 -- @number[opt] o.reference where a line goes through all rows
 -- @treturn Node
 function dots.figure(o)
-  o.name_of = o.name_of or function(value) return number.share(value, 0) end
+  o.name_of = o.name_of or scale.share
   local low, high = range_of(o.items, o.reference)
   local x = scale.linear(low, high, LEFT, plot.WIDTH - RIGHT)
   local foot, rows = TOP + #o.items * ROW, {}

@@ -169,7 +169,7 @@ local function examples(document)
     end
   end
   return #rows > 0 and { e.h3 { "Examples" }, grid.new("Examples", {
-    grid.text "Kind", grid.text "Place", grid.text "Severity",
+    stacked = true, grid.text "Kind", grid.text "Place", grid.text "Severity",
     grid.text("Evidence", "long"), grid.text("Suggestion", "long") }, rows) }
 end
 

@@ -9,13 +9,21 @@ local grid = {}
 
 local MOST = 200  -- rows that are shown
 
+-- A browser takes a row that is no row in its layout for none: what it is is
+-- said, then, for a screen reader.
+local function role(columns, name)
+  return columns.stacked and name or false
+end
+
 local function head_of(columns)
   local cells = {}
   for i, column in ipairs(columns) do
     cells[i] = column.name == "" and e.td { class = column.class }
-      or e.th { scope = "col", class = column.class, column.name }
+      or e.th { scope = "col", class = column.class,
+        role = role(columns, "columnheader"), column.name }
   end
-  return e.thead { e.tr(cells) }
+  cells.role = role(columns, "row")
+  return e.thead { role = role(columns, "rowgroup"), e.tr(cells) }
 end
 
 local function row_of(columns, row)
@@ -24,8 +32,9 @@ local function row_of(columns, row)
     local cell = row[i] or ""
     cells[i] = i == 1 and columns.named
       and e.th { scope = "row", class = column.class, cell }
-      or e.td { class = column.class, cell }
+      or e.td { class = column.class, role = role(columns, "cell"), cell }
   end
+  cells.role = role(columns, "row")
   return e.tr(cells)
 end
 
@@ -56,14 +65,17 @@ end
 --- A table.
 -- @string name what it holds, for a screen reader
 -- @tparam {table,...} columns from `grid.number` and `grid.text`; with a true
---   `named`, the first cell of each row is the row's heading
+--   `named`, the first cell of each row is the row's heading; with a true
+--   `stacked`, long cells stand below the others where the page is narrow
 -- @tparam {{content,...},...} rows those after the first 200 are counted only
 -- @treturn {Node,...}
 function grid.new(name, columns, rows)
   local body = {}
   for i = 1, math.min(#rows, MOST) do body[i] = row_of(columns, rows[i]) end
+  body.role = role(columns, "rowgroup")
   return {
-    grid.box(name, e.table { head_of(columns), e.tbody(body) }),
+    grid.box(name, e.table { class = columns.stacked and "stacked" or false,
+      role = role(columns, "table"), head_of(columns), e.tbody(body) }),
     #rows > MOST and e.p { class = "note",
       ("Of %d rows the first %d are shown."):format(#rows, MOST) },
   }

@@ -13,6 +13,7 @@ local comparison = require "lunula.report.comparison"
 local confusion = require "lunula.report.confusion"
 local curves = require "lunula.report.curves"
 local document = require "lunula.report.document"
+local effect = require "lunula.report.effect"
 local errors = require "lunula.report.errors"
 local fairness = require "lunula.report.fairness"
 local fields = require "lunula.report.fields"
@@ -22,6 +23,7 @@ local markup = require "lunula.report.markup"
 local number = require "lunula.report.number"
 local options = require "lunula.options"
 local reliability = require "lunula.report.reliability"
+local run = require "lunula.report.run"
 local scores = require "lunula.report.scores"
 local slices = require "lunula.report.slices"
 local style = require "lunula.report.style"
@@ -33,9 +35,11 @@ local report = {}
 
 local KNOWN = { title = options.none, date = options.none }
 local TITLE, PATH = 200, 200
-local ORDER = { "training", "evaluation", "comparison", "audit", "card" }
+local ORDER = { "training", "evaluation", "comparison", "audit", "effect",
+  "card" }
 local NAMES = { training = "Training", evaluation = "Evaluation",
-  comparison = "Comparison", audit = "Data audit", card = "Model card" }
+  comparison = "Comparison", effect = "Effect of the refinement",
+  audit = "Data audit", card = "Model card" }
 
 -- {======== sections ========
 
@@ -47,25 +51,6 @@ end
 -- one that takes all of it
 local function wide(title, content)
   return content and e.div { e.h3 { title }, content } or false
-end
-
--- training options and figures that no chart shows
-local RUN = { { "seed", number.count }, { "threads", number.count },
-  { "precision", function(value) return markup.data(value, 20) end },
-  { "peak_rss_mib", number.count }, { "truncated", number.count } }
-local RUN_NAMES = { peak_rss_mib = "memory at most, MiB",
-  truncated = "tokens cut off" }
-
-local function run_table(found)
-  local pairs_of = {}
-  for _, each in ipairs(RUN) do
-    local name = each[1]
-    if found[name] ~= nil then
-      pairs_of[#pairs_of + 1] = { RUN_NAMES[name] or name,
-        each[2](found[name]) }
-    end
-  end
-  return #pairs_of > 0 and grid.pairs("The run", pairs_of)
 end
 
 local function score_table(found)
@@ -113,9 +98,15 @@ end
 
 local SECTIONS = {}
 
+local CHANGED = "The weights in this folder are not those that the training "
+  .. "left: they were changed since, as by lunula quantize."
+
 function SECTIONS.training(found)
-  return e.div { class = "figures", curves.of(found),
-    e.div { part("The run", run_table(found)) } }
+  return {
+    found.is_changed == true and e.p { CHANGED } or false,
+    e.div { class = "figures", curves.of(found),
+      e.div { part("The run", run.of(found)) } },
+  }
 end
 
 function SECTIONS.evaluation(found)
@@ -138,6 +129,7 @@ function SECTIONS.evaluation(found)
 end
 
 SECTIONS.comparison = comparison.of
+SECTIONS.effect = effect.of
 
 function SECTIONS.audit(found)
   return { findings.of(found), wide("Fairness", fairness.of(found)) }
@@ -149,19 +141,49 @@ SECTIONS.card = card.of
 
 -- {======== the page ========
 
--- The documents in the order of the page; what a training said of test texts is
--- an evaluation of its own.
+-- what a training said of test texts is an evaluation of its own
+local function test_of(training)
+  local test = document.check({ kind = "evaluation" }, "test")
+  for name, value in pairs(training.test) do test[name] = value end
+  test.kind, test.path = "evaluation", training.path
+  test.of_training = true
+  return test
+end
+
+-- Whether a training is among documents; a model's record of it has no steps,
+-- and the figures that the training wrote have.
+local function is_among(training, documents)
+  for _, each in ipairs(documents) do
+    if each.kind == "training" and each.seed == training.seed
+        and each.train_seconds == training.train_seconds then
+      return true
+    end
+  end
+  return false
+end
+
+-- All documents, with those that are within others.
+local function opened(documents)
+  local all = {}
+  for i, each in ipairs(documents) do
+    all[i] = document.check(each, "report.page: document " .. i)
+  end
+  for i = 1, #all do
+    local training = fields.table(all[i].training)
+    if training.kind == "training" and not is_among(training, all) then
+      all[#all + 1] = training
+    end
+  end
+  return all
+end
+
+-- The documents in the order of the page.
 local function in_order(documents)
   local all, sorted = {}, {}
-  for i, each in ipairs(documents) do
-    local found = document.check(each, "report.page: document " .. i)
-    all[#all + 1] = found
-    if found.kind == "training" and type(found.test) == "table" then
-      local test = document.check({ kind = "evaluation" }, "test")
-      for name, value in pairs(found.test) do test[name] = value end
-      test.kind, test.path = "evaluation", found.path
-      test.of_training = true
-      all[#all + 1] = test
+  for _, each in ipairs(opened(documents)) do
+    all[#all + 1] = each
+    if each.kind == "training" and type(each.test) == "table" then
+      all[#all + 1] = test_of(each)
     end
   end
   for _, kind in ipairs(ORDER) do
@@ -280,11 +302,12 @@ end
 -- }========
 
 --- Reads a document: a file of figures that a command wrote, a folder of
--- `lunula audit`, or a model's folder, whose README.md is its card.
+-- `lunula audit`, or a model's folder: its README.md is its card, and its
+-- training.json the record of its training.
 -- @function report.read
 -- @string path
 -- @treturn table with its `kind`: "training", "evaluation", "comparison",
---   "audit" or "card"; its `path`; and the document's own fields
+--   "audit", "effect" or "card"; its `path`; and the document's own fields
 -- @raise when it can't be read, or is something else
 -- @usage local document = report.read "figures.json"
 report.read = document.read

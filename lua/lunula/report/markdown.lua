@@ -3,6 +3,7 @@
 -- http:// or https://. All else is shown as it is typed; HTML is text.
 -- @module lunula.report.markdown
 
+local escaped = require "lunula.report.escaped"
 local grid = require "lunula.report.grid"
 local markup = require "lunula.report.markup"
 
@@ -24,6 +25,7 @@ local function is_web(address)
 end
 
 local function link(text, address, depth)
+  address = escaped.shown(address)
   if not is_web(address) then return inline(text, depth) end
   return e.a { href = address, rel = "noreferrer", inline(text, depth) }
 end
@@ -31,8 +33,10 @@ end
 -- What may stand in a line. Each: the pattern, and what is made of its parts;
 -- the first that fits counts.
 local SPANS = {
-  { "^`+([^`]+)`+", function(text) return e.code { text } end },
-  { "^!%[([^%]]*)%]%b()", function(text) return text end },
+  { "^`+([^`]+)`+", function(text)
+    return e.code { escaped.typed(text) }
+  end },
+  { "^!%[([^%]]*)%]%b()", escaped.shown },
   { "^%[([^%]]+)%](%b())", function(text, address, depth)
     return link(text, address:sub(2, -2), depth)
   end },
@@ -69,19 +73,19 @@ local function rendered(text, depth)
     if not mark then break end
     local made, last = span_at(text, mark, depth)
     if last then
-      out[#out + 1] = text:sub(at, mark - 1)
+      out[#out + 1] = escaped.shown(text:sub(at, mark - 1))
       out[#out + 1] = made
       at = last + 1
     end
     from = (last or mark) + 1
   end
-  out[#out + 1] = text:sub(at)
+  out[#out + 1] = escaped.shown(text:sub(at))
   return out
 end
 
 function inline(text, depth)
   depth = (depth or 0) + 1
-  if depth > DEEPEST then return text end
+  if depth > DEEPEST then return escaped.shown(text) end
   if #text > LONGEST then text = markup.cut(text, LONGEST / 4) end
   return rendered(text, depth)
 end
@@ -103,7 +107,7 @@ local function fence(state, line)
   local code = {}
   state.at = state.at + 1
   while line_at(state) and not line_at(state):find("^%s*" .. mark) do
-    code[#code + 1] = line_at(state)
+    code[#code + 1] = escaped.typed(line_at(state))
     state.at = state.at + 1
   end
   state.at = state.at + 1
@@ -143,19 +147,30 @@ local function cells_of(line)
   return cells
 end
 
-local function row_of(line)
+-- "n", of numbers, for each column whose cells are to be at the right
+local function classes_of(rule_line)
+  local classes = {}
+  for dashes in rule_line:gmatch "[:%-]+" do
+    classes[#classes + 1] = dashes:find "^%-+:$" and "n" or false
+  end
+  return classes
+end
+
+local function row_of(line, classes)
   local cells = {}
-  for i, cell in ipairs(cells_of(line)) do cells[i] = e.td { cell } end
+  for i, cell in ipairs(cells_of(line)) do
+    cells[i] = e.td { class = classes[i] or false, cell }
+  end
   return e.tr(cells)
 end
 
 -- A head without a word is none.
-local function head_of(line)
+local function head_of(line, classes)
   if not line:find "[^%s|]" then return false end
   local cells = {}
   for i, cell in ipairs(cells_of(line)) do
     cells[i] = markup.text(cell) == "" and e.td { "" }
-      or e.th { scope = "col", cell }
+      or e.th { scope = "col", class = classes[i] or false, cell }
   end
   return e.thead { e.tr(cells) }
 end
@@ -166,14 +181,14 @@ local function pipes(state, line)
       or not below:find "%-" or not below:find("|", 1, true) then
     return nil
   end
-  local rows = {}
+  local rows, classes = {}, classes_of(below)
   state.at = state.at + 2
   while line_at(state) and line_at(state):find("|", 1, true) do
-    rows[#rows + 1] = row_of(line_at(state))
+    rows[#rows + 1] = row_of(line_at(state), classes)
     state.at = state.at + 1
   end
   return grid.box("Table of the card",
-    e.table { head_of(line), e.tbody(rows) })
+    e.table { head_of(line, classes), e.tbody(rows) })
 end
 
 local function item_of(line)
@@ -256,7 +271,7 @@ end
 
 local function lines_of(text)
   local lines = {}
-  for line in (text .. "\n"):gmatch "([^\n]*)\n" do
+  for line in (escaped.hide(text) .. "\n"):gmatch "([^\n]*)\n" do
     if #lines == MOST_LINES then break end
     lines[#lines + 1] = line
   end

@@ -122,11 +122,11 @@ end
 
 --- A probability of chance, as tests give it.
 -- @param value
--- @treturn string
+-- @treturn string "p = 0.154", "p < 0.001"
 function number.chance(value)
-  if not number.known(value) then return number.UNKNOWN end
-  if value < 0.001 then return "less than 0.001" end
-  return number.fixed(value, 3)
+  if not number.known(value) then return "p " .. number.UNKNOWN end
+  if value < 0.001 then return "p < 0.001" end
+  return "p = " .. number.fixed(value, 3)
 end
 
 -- two digits that tell something

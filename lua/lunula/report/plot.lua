@@ -118,8 +118,7 @@ local function y_axis(frame, y)
 end
 
 local function x_axis(frame, x)
-  local out, ticks, step = {}, scale.ticks(x.low, x.high, 6)
-  if x.whole and step < 1 then ticks, step = scale.ticks(x.low, x.high, 1) end
+  local out, ticks, step = {}, scale.ticks(x.low, x.high, 6, x.whole and 1)
   for _, value in ipairs(ticks) do
     local place = frame.x(value)
     out[#out + 1] = plot.line(place, frame.bottom, place, frame.bottom + 4,

@@ -13,6 +13,11 @@ local reliability = {}
 local HEIGHT, COUNTS = 330, 92  -- of the diagram, and of the counts below it
 local MOST_BINS = 50
 
+local function interval_of(bin)
+  local right = math.floor(bin.accuracy * bin.n + 0.5)
+  return proportion.interval(right, bin.n)
+end
+
 local function is_share(value)
   return number.known(value) and value >= 0 and value <= 1
 end
@@ -21,9 +26,9 @@ local function bins_of(document)
   local found = {}
   for _, bin in ipairs(fields.records(document.reliability)) do
     local n = number.known(bin.n) or 0
-    if n > 0 and is_share(bin.confidence) and is_share(bin.accuracy)
-        and is_share(bin.low) and is_share(bin.high)
-        and #found < MOST_BINS then
+    if n > 0 and n % 1 == 0 and is_share(bin.confidence)
+        and is_share(bin.accuracy) and is_share(bin.low)
+        and is_share(bin.high) and #found < MOST_BINS then
       found[#found + 1] = bin
     end
   end
@@ -36,7 +41,7 @@ end
 
 local function dot(bin, frame)
   local x = frame.x(bin.confidence)
-  local low, high = proportion.around(bin.accuracy, bin.n)
+  local low, high = interval_of(bin)
   return { plot.line(x, frame.y(low), x, frame.y(high), "whisker a"),
     plot.mark("circle", x, frame.y(bin.accuracy), 5, "dot a") }
 end
@@ -77,7 +82,7 @@ end
 local function rows_of(bins)
   local rows = {}
   for i, bin in ipairs(bins) do
-    local low, high = proportion.around(bin.accuracy, bin.n)
+    local low, high = interval_of(bin)
     rows[i] = { in_percent(bin.low) .. " to " .. in_percent(bin.high),
       number.share(bin.confidence),
       number.with_interval(bin.accuracy, low, high), number.count(bin.n) }

@@ -10,8 +10,8 @@ local ROUND = { 1, 2, 5, 10 }
 local SMALLEST = 1e-9  -- range; a smaller one is widened
 local TOO_LONG = 1e4   -- from here on thousands are counted
 
-local function round_step(range, most)
-  local rough = range / most
+local function round_step(range, most, least)
+  local rough = math.max(range / most, least or 0)
   local power = 10 ^ math.floor(math.log(rough) / math.log(10))
   for _, factor in ipairs(ROUND) do
     if factor * power >= rough * (1 - 1e-9) then return factor * power end
@@ -51,14 +51,28 @@ end
 -- @number low
 -- @number high
 -- @int most parts between them
+-- @number[opt] least how far apart they are at least: 1, for whole numbers
 -- @treturn {number,...}
 -- @treturn number how far apart they are
-function scale.ticks(low, high, most)
-  local step, found = round_step(high - low, most), {}
+function scale.ticks(low, high, most, least)
+  local step, found = round_step(high - low, most, least), {}
   for i = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) do
     found[#found + 1] = i * step
   end
   return found, step
+end
+
+-- how many decimals tell numbers so far apart from each other
+local function decimals_of(step)
+  return math.max(0, -math.floor(math.log(step) / math.log(10) + 1e-9))
+end
+
+--- A share beside an axis, in per cent.
+-- @number value
+-- @number step between such shares
+-- @treturn string
+function scale.share(value, step)
+  return number.share(value, decimals_of(100 * step))
 end
 
 --- A number beside an axis.
@@ -69,8 +83,7 @@ function scale.name(value, step)
   if step >= TOO_LONG / 10 and math.abs(value) >= TOO_LONG then
     return number.figure(value / 1000) .. "k"
   end
-  local decimals = math.max(0, -math.floor(math.log(step) / math.log(10)
-    + 1e-9))
+  local decimals = decimals_of(step)
   if decimals > 6 then return number.figure(value) end
   return (number.fixed(value, decimals):gsub("^%-", "\226\136\146"))
 end

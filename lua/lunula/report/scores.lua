@@ -2,42 +2,20 @@
 -- @module lunula.report.scores
 
 local fields = require "lunula.report.fields"
+local names = require "lunula.metrics.names"
 local number = require "lunula.report.number"
+local problem = require "lunula.problem"
 
 local scores = {}
 
--- each score: its name in a document, here, and how it is written; in the
--- order of a table
-local ALL = {
-  { "accuracy", "accuracy", number.share },
-  { "macro_f1", "macro F1", number.share },
-  { "weighted_f1", "weighted F1", number.share },
-  { "micro_f1", "micro F1", number.share },
-  { "samples_f1", "samples F1", number.share },
-  { "balanced_accuracy", "balanced accuracy", number.share },
-  { "macro_precision", "macro precision", number.share },
-  { "macro_recall", "macro recall", number.share },
-  { "micro_precision", "micro precision", number.share },
-  { "micro_recall", "micro recall", number.share },
-  { "subset_accuracy", "all labels right", number.share },
-  { "mae", "mean absolute error", number.figure },
-  { "mse", "mean squared error", number.figure },
-  { "r2", "R\194\178", number.figure },
-  { "pearson", "Pearson", number.figure },
-  { "spearman", "Spearman", number.figure },
-  { "quadratic_kappa", "quadratic weighted kappa", number.figure },
-  { "hamming_loss", "Hamming loss", number.figure },
-  { "kappa", "Cohen's kappa", number.figure },
-  { "roc_auc", "area under the ROC curve", number.figure },
-  { "average_precision", "average precision", number.figure },
-  { "mcc", "Matthews correlation", number.figure },
-  { "ece", "calibration error (ECE)", number.figure },
-  { "brier", "Brier score", number.figure },
-  { "loss", "loss", number.figure },
-}
-
-local BY_NAME = {}
-for _, score in ipairs(ALL) do BY_NAME[score[1]] = score end
+-- each score: its name in a document, here, and how it is written
+local BY_NAME, ALL = {}, {}
+for i, each in ipairs(names.ALL) do
+  local field = each[1]
+  ALL[i] = { field, each[2], problem.NO_SHARE[field] and number.figure
+    or number.share }
+  BY_NAME[field] = ALL[i]
+end
 
 -- The score that a bar is about: an end of an interval, or the worst slice.
 local function base_of(name)

@@ -6,6 +6,7 @@ local fields = require "lunula.report.fields"
 local grid = require "lunula.report.grid"
 local markup = require "lunula.report.markup"
 local number = require "lunula.report.number"
+local parts = require "lunula.evaluate.slices"
 local scale = require "lunula.report.scale"
 local scores = require "lunula.report.scores"
 
@@ -16,29 +17,8 @@ local slices = {}
 local MOST = 24  -- values of a column that are drawn
 local NAME = 60
 
--- the slices of each column, in the order of the document
-local function by_column(list)
-  local columns, found = {}, {}
-  for _, slice in ipairs(list) do
-    local name = fields.text(slice.column) or "slice"
-    if not found[name] then
-      found[name] = { name = name }
-      columns[#columns + 1] = found[name]
-    end
-    table.insert(found[name], slice)
-  end
-  return columns
-end
-
 local function name_of(slice)
-  local value = slice.value
-  if value == "" then return "(empty)" end
-  if number.known(slice.values) then
-    return ("%s values more"):format(number.count(slice.values))
-  end
-  if type(value) == "number" then return number.plain(value) end
-  if type(value) == "boolean" then return tostring(value) end
-  return fields.text(value) or number.UNKNOWN
+  return parts.title(slice) or number.UNKNOWN
 end
 
 -- the score that a column's slices are told by: the accuracy, or what a
@@ -129,7 +109,7 @@ function slices.of(document)
   local list = fields.records(document.slices)
   if #list == 0 then return nil end
   local figures = {}
-  for i, column in ipairs(by_column(list)) do
+  for i, column in ipairs(parts.by_column(list)) do
     figures[i] = figure_of(column, document)
   end
   return e.div { class = "figures", figures }

@@ -195,7 +195,13 @@ header{padding-top:1.5rem}
 h1{font-size:1.6rem}
 .tiles{grid-template-columns:repeat(auto-fill,minmax(8rem,1fr))}
 svg text{font-size:14px}
-td.long,th.long{min-width:12rem}
+td.long,th.long{min-width:9rem}
+.stacked thead{position:absolute;left:-99rem}
+.stacked tr{display:block;padding:.5rem 0;border-bottom:1px solid var(--line)}
+.stacked td{display:inline;border:0;padding:0 .7rem 0 0;color:var(--soft)}
+.stacked td.long{display:block;padding:.15rem 0 0;max-width:none;
+color:var(--ink)}
+.stacked td.long+.long{color:var(--soft)}
 svg .small{font-size:11px}
 }
 @media print{

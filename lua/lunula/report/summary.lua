@@ -19,14 +19,16 @@ local NAME = 40
 local MAIN = {}
 
 function MAIN.training(document)
-  local best = number.known(document.best_epoch)
-  return {
+  local best, steps = number.known(document.best_epoch),
+    #fields.table(document.steps)
+  local tiles = {
     { "Time", number.duration(document.train_seconds) },
     { "Tokens a second", number.count(document.tokens_per_second) },
-    { "Steps", number.count(#fields.table(document.steps)) },
-    best and { "Best epoch", ("%s of %s"):format(number.count(best),
-      number.count(#fields.table(document.history))) },
   }
+  if steps > 0 then tiles[3] = { "Steps", number.count(steps) } end
+  tiles[#tiles + 1] = best and { "Best epoch", ("%s of %s"):format(
+    number.count(best), number.count(#fields.table(document.history))) }
+  return tiles
 end
 
 -- scores that stand at the top, as far as they are there, by short names
@@ -55,7 +57,20 @@ function MAIN.comparison(document)
   end
   local difference = fields.table(document.difference)
   tiles[#tiles + 1] = { "Difference", number.points(difference.mean),
-    "points, p " .. number.chance(fields.table(document.mcnemar).p) }
+    "points, " .. number.chance(fields.table(document.mcnemar).p) }
+  tiles[#tiles + 1] = { "Texts", number.count(document.n) }
+  return tiles
+end
+
+function MAIN.effect(document)
+  local tiles, gain = {}, fields.table(document.difference)
+  for _, name in ipairs { "before", "after" } do
+    local side = fields.table(document[name])
+    tiles[#tiles + 1] = { fields.title(name), number.share(side.accuracy),
+      number.interval(side.low, side.high) }
+  end
+  tiles[#tiles + 1] = { "Difference", number.points(gain.mean),
+    "points, " .. number.chance(gain.p) }
   tiles[#tiles + 1] = { "Texts", number.count(document.n) }
   return tiles
 end

@@ -1,6 +1,7 @@
 --- Splits that hold: which part each row is in, written to a file.
 -- A file of JSON lines: first what it is, then a line for each row, with its
--- hash (`lunula.data.hash`), that of its texts without the label, and its part.
+-- hash (`lunula.data.hash`), that of its texts without the label, and its part;
+-- of rows that are equal and in several parts also which of them it is.
 -- When the data have grown, known rows keep their parts, so that a test set
 -- stays the same; what is gone from it or has another label is noticed.
 -- @module lunula.split.file
@@ -10,7 +11,6 @@ local data = require "lunula.data"
 local files = require("lunula.core").io
 local joined = require "lunula.data.joined"
 local json = require "lunula.json"
-local labels = require "lunula.labels"
 local opt = require "lunula.options"
 
 local file = {}
@@ -41,28 +41,45 @@ local function names_of(parts)
   return opt.names(named)
 end
 
-local function entries_of(parts, names)
-  local entries, part_of, counts = {}, {}, {}
-  for _, name in ipairs(names) do
-    counts[name] = #parts[name]
-    for i, row in ipairs(parts[name]) do
-      local hash = data.hash(row)
-      if (part_of[hash] or name) ~= name then
-        fail("%s: this row is in '%s', too, where all is the same: no file "
-          .. "can say which is which", labels.place(parts[name], i,
-          "split.save: " .. name), part_of[hash])
-      end
-      part_of[hash] = name
-      entries[#entries + 1] = { hash = hash, text = text_hash(row),
-        part = name }
+-- Numbers entries of some hashes, as their rows stand in their file.
+local function number(entries, hashes)
+  local lists = {}
+  for at, entry in ipairs(entries) do
+    if hashes[entry.hash] then
+      local list = lists[entry.hash] or {}
+      lists[entry.hash] = list
+      list[#list + 1] = { entry = entry, line = entry.line or 0, at = at }
     end
   end
+  for _, list in pairs(lists) do
+    table.sort(list, function(a, b)
+      if a.line ~= b.line then return a.line < b.line end
+      return a.at < b.at
+    end)
+    for nth, each in ipairs(list) do each.entry.nth = nth end
+  end
+end
+
+local function entries_of(parts, names)
+  local entries, part_of, counts, in_several = {}, {}, {}, {}
+  for _, name in ipairs(names) do
+    counts[name] = #parts[name]
+    for _, row in ipairs(parts[name]) do
+      local hash = data.hash(row)
+      if (part_of[hash] or name) ~= name then in_several[hash] = true end
+      part_of[hash] = name
+      entries[#entries + 1] = { hash = hash, text = text_hash(row),
+        part = name, line = row.line }
+    end
+  end
+  number(entries, in_several)
   return entries, counts
 end
 
 -- As JSON: hashes need no escapes, and there may be very many.
 local function line_of(entry)
-  return ('{"hash":"%s","part":%s,"text":"%s"}\n'):format(entry.hash,
+  return ('{"hash":"%s",%s"part":%s,"text":"%s"}\n'):format(entry.hash,
+    entry.nth and ('"nth":%d,'):format(entry.nth) or "",
     json.encode(entry.part), entry.text)
 end
 
@@ -77,7 +94,7 @@ end
 -- @string path of the file, replaced when it is there
 -- @tparam table parts arrays of rows by name, as from @{split}
 -- @tparam[opt] table given the options that it was made with, to be read there
--- @raise when equal rows are in two parts, or the file can't be written
+-- @raise when the file can't be written
 -- @usage split.save("split.jsonl", split(rows, { seed = 1 }), { seed = 1 })
 function file.save(path, parts, given)
   check.path(path, "split.save: the file")
@@ -120,7 +137,8 @@ local function entry_of(line, counts, where)
   local entry = json.values(line, where)
   if type(entry) ~= "table" or type(entry.hash) ~= "string"
       or not entry.hash:find(HASH) or type(entry.text) ~= "string"
-      or counts[entry.part] == nil then
+      or counts[entry.part] == nil
+      or entry.nth ~= nil and type(entry.nth) ~= "number" then
     fail("%s: expected hash, text and one of the parts", where)
   end
   return entry
@@ -142,7 +160,8 @@ end
 --- Reads a file that `save` wrote.
 -- @string path
 -- @treturn table what its first line says: `counts`, by part, `options`
--- @treturn {table,...} `{ hash=, text=, part= }` for each row, in order
+-- @treturn {table,...} `{ hash=, text=, part= }` for each row, in order; and
+--   `nth` of those that have an equal row in another part
 -- @raise with its line, when it is no such file, or rows of it are missing
 function file.read(path)
   check.path(path, "split.load: the file")
@@ -183,13 +202,29 @@ local function queues(rows, key_of)
   end
 end
 
+-- The numbers of entries, those with an equal one in another part by theirs.
+local function in_order(entries)
+  local order, numbered = {}, {}
+  for at, entry in ipairs(entries) do
+    local list = entry.nth and numbered or order
+    list[#list + 1] = at
+  end
+  table.sort(numbered, function(a, b)
+    local x, y = entries[a].nth, entries[b].nth
+    if x ~= y then return x < y end
+    return a < b
+  end)
+  for _, at in ipairs(numbered) do order[#order + 1] = at end
+  return order
+end
+
 -- Finds the row of each entry that is there as it was; returns the others.
 local function find_same(entries, rows, row_of, part_of)
   local take, lost = queues(rows, data.hash), {}
-  for at, entry in ipairs(entries) do
-    local i = take(entry.hash)
+  for _, at in ipairs(in_order(entries)) do
+    local i = take(entries[at].hash)
     row_of[at] = i
-    if i then part_of[i] = entry.part else lost[#lost + 1] = at end
+    if i then part_of[i] = entries[at].part else lost[#lost + 1] = at end
   end
   return lost
 end

@@ -27,7 +27,9 @@ local function check_options(given, counts)
   check.choice(o.duplicates, "split.load: duplicates", together.CHOICES)
   check.integer(o.seed, "split.load: seed")
   o.grow = o.grow or { "train" }
-  check.table(o.grow, "split.load: grow")
+  if #check.table(o.grow, "split.load: grow") == 0 then
+    fail("split.load: grow: expected one part at least")
+  end
   for _, name in ipairs(o.grow) do
     check.choice(name, "split.load: grow", counts)
   end

@@ -35,6 +35,11 @@ local function check_rows(rows, what)
   elseif #rows == 0 then
     fail("%s: no rows", what)
   end
+  for i, row in ipairs(rows) do
+    if type(row) ~= "table" then
+      fail("%s: row %d: expected a table, got %s", what, i, type(row))
+    end
+  end
 end
 
 local function values_of(rows, field, what)

@@ -10,6 +10,7 @@ local check = require "lunula.check"
 local core = require "lunula.core"
 local descent = require "lunula.train.descent"
 local evaluate = require "lunula.evaluate"
+local json = require "lunula.json"
 local learners = require "lunula.train.learners"
 local memory = require "lunula.train.memory"
 local options = require "lunula.options"
@@ -249,6 +250,7 @@ end
 
 local function finish(run)
   local result = run.result
+  json.array(result.validations)  -- though there may be none
   result.train_seconds = run.seconds
   result.tokens_per_second = run.tokens / run.seconds
   result.best_epoch, result.best_step = run.best.epoch, run.best.step
