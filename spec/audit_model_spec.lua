@@ -154,6 +154,22 @@ describe("An audit with an encoder", function()
       found.by(label_errors, none, source).not_done.label_error)
   end)
 
+  it("takes what differs in case and signs alone for one text, and in the "
+    .. "second text for two", function()
+      local source, same, pairs_of = { encoder_source = encoder }, {}, {}
+      for i = 1, 8 do
+        local label = i % 2 == 0 and "x" or "y"
+        same[i] = { text = i % 2 == 0 and "The film" or "the film!",
+          label = label }
+        pairs_of[i] = { text = "the film", text_pair = "number " .. i,
+          label = label }
+      end
+      assert.are.equal("all rows have one text", found.by(label_errors,
+        found.rows { train = same }, source).not_done.label_error)
+      assert.are.equal(8, found.by(label_errors,
+        found.rows { train = pairs_of }, source).figures.label_errors.rows)
+    end)
+
   it("refuses what it can't do before it reads a text", function()
     local rows_of_one = found.rows { train = { { text = "a" } } }
     for message, options in pairs {
@@ -231,6 +247,18 @@ describe("An audit with an encoder", function()
       "test.csv:2 leak medium keep", "test.csv:3 leak medium keep",
     }, lines)
     assert.are.equal('says the same as test.csv:1 (cosine 0.995, label "x")',
+      told.issues[1].evidence)
+  end)
+
+  it("takes no label for no other label", function()
+    local all, vectors = with_vectors({ "how do I pay for it",
+      "what is the way to settle my bill" }, { 0, 0.05 })
+    for _, row in ipairs(all) do row.part = "train" end
+    all[1].label = nil
+    local told = found.by(semantic, all,
+      { encoder_source = encoder, vectors = vectors }, { cosine = 0.99 })
+    assert.are.equal("low", told.issues[1].severity)
+    assert.are.equal('says the same as test.csv:1 (cosine 0.999, label "x")',
       told.issues[1].evidence)
   end)
 

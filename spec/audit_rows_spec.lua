@@ -294,6 +294,18 @@ describe("an audit's check of personal data", function()
     end
   end)
 
+  it("is soon done with a text that is one word without end", function()
+    is_clean("personal", ("7"):rep(1e6))
+    is_clean("personal", "x @ " .. ("a"):rep(1e6))
+    assert.are.equal("replace: " .. ("[EMAIL] "):rep(20000),
+      issue_of("personal", ("jo@acme.org "):rep(20000)).suggestion)
+  end)
+
+  it("masks what is two things at once as one, the worse", function()
+    assert.are.equal("replace: to [CARD], now", issue_of("personal",
+      "to 4111 1111 1111 1111@acme.org, now").suggestion)
+  end)
+
   it("finds cards by their issuer, form and check digit", function()
     local issue = issue_of("personal", "it is 4111 1111 1111 1111, valid")
     assert.are.equal("high", issue.severity)
@@ -458,5 +470,15 @@ describe("an excerpt", function()
     assert.are.equal('"é..."', excerpt.of("éé", 3))
     assert.are.equal('"...é b ..."', excerpt.around("aéé b éé", 6, 6, 2))
     assert.are.equal('"bad \239\191\189"', excerpt.of "bad \255")
+  end)
+
+  it("shows no personal data, where it is cut neither", function()
+    local text = "my card 4111 1111 1111 1111 &amp; jo.smith@gmail.com"
+    assert.are.equal('"my card [CARD] &amp; [EMAIL]"', excerpt.of(text))
+    assert.are.equal('"my card [CARD]..."', excerpt.of(text, 14))
+    local at = text:find("&", 1, true)
+    assert.are.equal('"my card [CARD] &amp; [EMAIL]"',
+      excerpt.around(text, at, at + 4))
+    assert.are.equal('"...D] &amp; [E..."', excerpt.around(text, at, at + 4, 3))
   end)
 end)

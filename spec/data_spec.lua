@@ -191,11 +191,12 @@ describe("data.read of CSV", function()
 
   it("says so where other signs than commas separate", function()
     fails("reviews.csv:1: which column is the text? give text = one of: "
-      .. "id;sentence; it seems separated by ';': save it with ','",
+      .. "id;sentence; there are semicolons between its fields: save it with "
+      .. "commas",
       "id;sentence\n1;a\n", ".csv")
-    fails("reviews.csv:1: no column 'text'; there are: text\tlabel; it seems "
-      .. "separated by tabs: save it with ','", "text\tlabel\na\tx\n", ".csv",
-      { text = "text" })
+    fails("reviews.csv:1: no column 'text'; there are: text\tlabel; there are "
+      .. "tabs between its fields: save it with commas",
+      "text\tlabel\na\tx\n", ".csv", { text = "text" })
   end)
 
   it("names the columns there are when one is unknown", function()

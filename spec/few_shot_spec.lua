@@ -45,6 +45,44 @@ describe("The logistic regression", function()
       assert.is_true(math.abs(rows[1][1] + rows[2][1]) < 1e-4)
     end)
 
+  -- some numbers that look like none in particular, and their classes
+  local function some_examples(moved)
+    local vectors, classes, state = {}, {}, 1
+    for i = 1, 200 do
+      vectors[i] = {}
+      for j = 1, 16 do
+        state = state * 16807 % 2147483647
+        vectors[i][j] = state / 2147483647 - 0.5 + moved
+      end
+      local x, y, z = vectors[i][1], vectors[i][2], vectors[i][3]
+      classes[i] = (x + y > 2 * moved and 1 or 0) + (z > moved + 0.2 and 1 or 0)
+    end
+    return tensor.from(vectors), classes
+  end
+
+  it("has the same weights wherever the vectors lie", function()
+    local vectors, classes = some_examples(0)
+    local here = logistic.fit(vectors, classes, 3, 0.1)
+    local there = logistic.fit(vectors + 20, classes, 3, 0.1)
+    assert.is_true(difference(here:totable(), there:totable()) < 5e-5)
+  end)
+
+  it("comes to the same from the weights of other rows", function()
+    local vectors, classes = some_examples(20)
+    local few = {}
+    for i = 1, 50 do few[i] = classes[i] end
+    local weight, bias = logistic.fit(vectors:slice(1, 1, 50), few, 3, 10)
+    local start = { weight = weight, bias = bias }
+    local w, b = logistic.fit(vectors, classes, 3, 0.1)
+    local w2, b2 = logistic.fit(vectors, classes, 3, 0.1, { start = start })
+    assert.is_true(difference(w:totable(), w2:totable()) < 5e-5)
+    assert.is_true(difference({ b:totable() }, { b2:totable() }) < 2e-3)
+    -- whose own gradient is where it is to end already
+    w2 = logistic.fit(vectors, classes, 3, 0.1,
+      { start = { weight = w, bias = b }, tolerance = 1e-2 })
+    assert.is_true(difference(w:totable(), w2:totable()) < 1e-6)
+  end)
+
   it("takes vectors that are all the same", function()
     local weight, bias = logistic.fit(tensor.zeros { 3, 2 }, { 0, 1, 1 }, 2, 1)
     assert.are.same({ { 0, 0 }, { 0, 0 } }, weight:totable())

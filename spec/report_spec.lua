@@ -1,24 +1,14 @@
 local documents = require "spec.support.documents"
-local files = require("lunula.core").io
 local html = require "spec.support.html"
 local json = require "lunula.json"
-local markdown = require "lunula.report.markdown"
 local markup = require "lunula.report.markup"
-local read = require("spec.support.file").read
 local report = require "lunula.report"
-local run = require "spec.support.run"
-local scale = require "lunula.report.scale"
-local style = require "lunula.report.style"
-local tiny = require "spec.support.tiny"
-local written = require "lunula.card.markdown"
 
 local function page(...)
   return html.parse(report.page { ... })
 end
 
-local function has(node, text)
-  return html.text(node):find(text, 1, true) ~= nil
-end
+local has, table_named = html.has, html.table_named
 
 -- the table that stands below the figure of this title, as texts
 local function figure_of(root, title)
@@ -30,20 +20,6 @@ end
 
 local function cells_below(root, title)
   return html.cells(html.all(figure_of(root, title), "table")[1])
-end
-
-local function table_named(root, name)
-  for _, box in ipairs(html.all(root, "div", "box")) do
-    if box.attributes["aria-label"] == name then
-      return html.cells(html.all(box, "table")[1])
-    end
-  end
-  error("no table " .. name)
-end
-
--- a text without the characters that keep its direction to itself
-local function bare(text)
-  return (text:gsub("\226\129[\168\169]", ""))
 end
 
 local function everything()
@@ -124,40 +100,6 @@ describe("A report", function()
       assert.is_true(has(summary, "Difference+5.0points, p = 0.154"))
       assert.is_true(has(summary, "Findings58of 2 kinds"))
     end)
-  end)
-
-  describe("in its colours", function()
-    local function luminance(colour)
-      local sum, weights = 0, { 0.2126, 0.7152, 0.0722 }
-      for i = 1, 3 do
-        local c = tonumber(colour:sub(2 * i, 2 * i + 1), 16) / 255
-        c = c <= 0.04045 and c / 12.92 or ((c + 0.055) / 1.055) ^ 2.4
-        sum = sum + weights[i] * c
-      end
-      return sum
-    end
-
-    local function contrast(a, b)
-      a, b = luminance(a), luminance(b)
-      return (math.max(a, b) + 0.05) / (math.min(a, b) + 0.05)
-    end
-
-    for name, theme in pairs(style.THEMES) do
-      it("has the contrast that WCAG AA asks of texts, " .. name, function()
-        for _, text in ipairs { "ink", "soft", "a", "b", "c" } do
-          assert.is_true(contrast(theme[text], theme.page) >= 4.5, text)
-        end
-        assert.is_true(contrast(theme.ink, theme.panel) >= 4.5)
-        for i = 0, style.LEVELS do
-          assert.is_true(contrast(theme.ink, theme["r" .. i]) >= 4.5)
-          assert.is_true(contrast(theme.ink, theme["w" .. i]) >= 4.5)
-        end
-      end)
-
-      it("has the contrast that it asks of lines, " .. name, function()
-        assert.is_true(contrast(theme.edge, theme.page) >= 3)
-      end)
-    end
   end)
 
   describe("of a training", function()
@@ -546,83 +488,6 @@ describe("A report", function()
     end)
   end)
 
-  describe("of a card", function()
-    local function rendered(text)
-      return markup.text(markdown.render((markdown.parts(text)), 3))
-    end
-
-    it("renders headings, lists, tables, code and quotes", function()
-      assert.are.equal("<h3>A</h3><h4>B</h4><h4>C</h4>",
-        rendered "# A\n### B\n## C\n")
-      assert.are.equal("<ul><li>a b<ul><li>c</li></ul></li><li>d</li></ul>",
-        rendered "- a\n  b\n  - c\n- d\n")
-      assert.are.equal("<ol><li>a</li><li>b</li></ol><p>c</p>",
-        rendered "1. a\n2. b\n\nc")
-      assert.are.equal('<pre tabindex="0"><code>x &lt; **y**\n\nz</code>'
-        .. "</pre>", rendered "```lua\nx < **y**\n\nz\n```\n")
-      assert.matches("<thead><tr><th scope=\"col\">a</th>.*<tbody><tr><td>"
-        .. "<code>1</code></td><td class=\"n\">2</td></tr></tbody>",
-        rendered "| a | b |\n|---|--:|\n| `1` | 2 |\n")
-      assert.matches("<table><tbody><tr><td>1</td>",
-        rendered "|  |  |\n|---|---|\n| 1 | 2 |\n", 1, true)
-      assert.are.equal("<blockquote><p>a b</p></blockquote><hr>",
-        rendered "> a\n> b\n\n---\n")
-    end)
-
-    it("takes marks off both ends of a heading, however much space is there",
-      function()
-        assert.are.equal("<h3>a # b</h3>", rendered "  #  a # b  ## \n")
-        assert.are.equal("<h3></h3>", rendered "# ## ")
-        assert.are.equal("<h3>C#x</h3>", rendered "# C#x")
-        local space = (" "):rep(150000)
-        assert.matches("^<h3>a +…</h3>$", rendered("# a" .. space .. "b"))
-        assert.matches("^<p>a|</p><p>| +…</p>$",
-          rendered("a|\n|" .. space .. "b"))
-      end)
-
-    it("shows what lunula card writes as it was, whatever is in it", function()
-      local said = "a|b <i> C&A x_y *z* [k](u) `c` ~d~ $e$ \\ &lt; __m__"
-      local shown = said:gsub("&", "&amp;"):gsub("<", "&lt;"):gsub(">", "&gt;")
-      assert.are.equal("<p>" .. shown .. "</p>", rendered(written.text(said)))
-      assert.matches("<tbody><tr><td>" .. shown:gsub("%p", "%%%0") .. "</td>",
-        rendered(written.table({ "x", "y" }, { { written.line(said), "2" } })))
-      assert.are.equal("<p># a 1. b - c</p>",
-        rendered(written.text "# a\n1. b\n- c"))
-      assert.are.equal("<p><code>\\*&amp;lt;</code></p>",
-        rendered "`\\*&lt;`")
-      assert.are.equal('<pre tabindex="0"><code>\\| &amp;amp;</code></pre>',
-        rendered "```\n\\| &amp;\n```")
-    end)
-
-    it("renders emphasis, and leaves names and products alone", function()
-      assert.are.equal("<p><strong>a <em>b</em></strong> <em>c</em> "
-        .. "macro_f1_score 2 * 3</p>",
-        rendered "**a _b_** *c* macro_f1_score 2 * 3")
-    end)
-
-    it("links to the web only", function()
-      assert.are.equal('<p><a href="https://a.b/c_(d)" rel="noreferrer">l'
-        .. "</a> m n o</p>", rendered("[l](https://a.b/c_(d)) "
-        .. "[m](javascript:alert(1)) [n](data:text/html,x) [o](//evil)"))
-      assert.are.equal("<p>[x](http://a&quot; onclick=&quot;b</p>",
-        rendered '[x](http://a" onclick="b')
-    end)
-
-    it("shows HTML as text, without its comments and front matter",
-      function()
-        assert.are.equal("<p>a  &lt;b onclick=&quot;x&quot;&gt;</p>",
-          rendered '---\nlicense: mit\n---\na <!-- no --> <b onclick="x">')
-      end)
-
-    it("reads a lot of what begins and never ends", function()
-      for _, piece in ipairs { "<!--", "[", "**a", "[a](", "`", "- ", "> " }
-      do
-        local text = piece:rep(math.floor(3e5 / #piece))
-        assert.is_true(#rendered(text) < 1e6)
-      end
-    end)
-  end)
-
   describe("of hostile documents", function()
     local HOSTILE = "</svg></td></style><script>alert('1')</script>\" "
       .. "onload='x' & \0\7\194\133 \239\191\191 \255\254 &amp; "
@@ -715,180 +580,6 @@ describe("A report", function()
           end
         end
       end
-    end)
-  end)
-
-  describe("with its scales", function()
-    it("puts round numbers beside an axis", function()
-      assert.are.same({ 0, 20, 40, 60, 80, 100 }, scale.ticks(0, 100, 5))
-      assert.are.same({ 5, 10, 15 }, scale.ticks(3, 17, 4))
-      local ticks, step = scale.ticks(0.12, 0.31, 5)
-      assert.are.equal(4, #ticks)
-      assert.are.equal("0.15", scale.name(ticks[1], step))
-      assert.are.equal("20k", scale.name(20000, 5000))
-      assert.are.equal("\226\136\1460.5", scale.name(-0.5, 0.5))
-    end)
-
-    it("widens a range that has no length", function()
-      assert.are.same({ 0, 1 }, { scale.range {} })
-      assert.are.same({ 2, 6 }, { scale.range { 4, 4 } })
-      assert.are.same({ -0.5, 0.5 }, { scale.range { 0 } })
-    end)
-
-    it("labels short, on one line, wide characters as two", function()
-      assert.are.equal("abc", bare(markup.label("abc", 3)))
-      assert.are.equal("ab\226\128\166", bare(markup.label("abcd", 3)))
-      assert.are.equal("a b", bare(markup.label("a\nb", 5)))
-      assert.are.equal("\230\151\165\226\128\166",
-        bare(markup.label(("\230\151\165"):rep(3), 5)))
-    end)
-  end)
-
-  describe("refuses", function()
-    it("documents of no kind", function()
-      assert.has_error(function() report.page {} end,
-        "report.page: no documents")
-      assert.error_matches(function() report.page { { a = 1 } } end,
-        "document 1: figures of nothing that is known; expected JSON of")
-      assert.has_error(function() report.page { 5 } end,
-        "report.page: document 1: expected a table, got 5")
-      assert.error_matches(function()
-        report.page({ documents.audit() }, { titel = "x" })
-      end, "unknown option 'titel'")
-    end)
-  end)
-
-  describe("from files", function()
-    local dir
-
-    setup(function()
-      dir = tiny.temporary()
-      files.make_folder(dir .. "/audit")
-      files.make_folder(dir .. "/model")
-      files.make_folder(dir .. "/empty")
-      local function write(name, text) files.write(dir .. "/" .. name,
-        { text }) end
-      write("train.json", json.encode(documents.training()))
-      write("audit/summary.json", json.encode(documents.audit()))
-      write("model/config.json", "{}")
-      write("model/README.md", "# My model\n")
-      files.make_folder(dir .. "/trained")
-      files.make_folder(dir .. "/bare")
-      write("bare/config.json", "{}")
-      local record = documents.training()
-      record.steps, record.options = nil, { epochs = 3, seed = 7 }
-      record.base = { name = "small-encoder" }
-      record.files = { train = { file = "train.csv", rows = 1200 } }
-      for _, name in ipairs { "model", "trained" } do
-        write(name .. "/config.json", "{}")
-        write(name .. "/training.json", json.encode(record))
-      end
-      write("effect.json", json.encode(documents.effect()))
-      write("sweep.json", '{"kind": "sweep", "trials": []}')
-      write("list.json", '["a"]')
-      write("broken.json", '{"kind": ')
-      local old = documents.evaluation(2)
-      old.kind = nil
-      write("old.json", json.encode(old))
-    end)
-
-    teardown(function() tiny.remove(dir) end)
-
-    it("knows each by its content", function()
-      local function kind(name) return report.read(dir .. "/" .. name).kind end
-      assert.are.equal("training", kind "train.json")
-      assert.are.equal("evaluation", kind "old.json")
-      assert.are.equal("audit", kind "audit")
-      assert.are.equal("audit", kind "audit/summary.json")
-      assert.are.equal("card", kind "model/")
-      assert.are.equal("training", kind "trained")
-      assert.are.equal("effect", kind "effect.json")
-    end)
-
-    it("shows the record of a model's training, beside its card", function()
-      local root = html.parse(report.page { report.read(dir .. "/model") })
-      assert.are.same({ "trained from", "small-encoder" },
-        table_named(root, "The run")[4])
-      assert.are.same({ "train", "train.csv, 1,200 rows" },
-        table_named(root, "The run")[5])
-      assert.are.same({ "epochs", "3" }, table_named(root, "The run")[6])
-      assert.is_false(has(root, "Steps"))
-      assert.is_true(has(root, "My model"))
-    end)
-
-    it("shows a training once, which has its figures beside", function()
-      local root = html.parse(report.page { report.read(dir .. "/model"),
-        report.read(dir .. "/train.json") })
-      local titles = {}
-      for i, title in ipairs(html.all(root, "h2")) do
-        titles[i] = html.text(title)
-      end
-      assert.are.same({ "Summary", "Training", "Model card" }, titles)
-    end)
-
-    it("says of a model that its weights were changed since", function()
-      local path = dir .. "/trained/training.json"
-      local record = json.decode(read(path), path)
-      record.weights_sha256 = ("0"):rep(64)
-      files.write(path, { json.encode(record) })
-      local root = html.parse(report.page { report.read(dir .. "/trained") })
-      assert.is_true(has(root, "they were changed since"))
-    end)
-
-    it("refuses others with what was expected", function()
-      for name, why in pairs {
-        ["sweep.json"] = "figures of 'sweep'; expected JSON of",
-        ["list.json"] = "figures of nothing that is known; expected",
-        ["broken.json"] = "broken.json: not valid JSON",
-        ["bare"] = "neither a README.md, which lunula card writes, nor a",
-        ["empty"] = "neither summary.json nor config.json; expected",
-        ["absent.json"] = "no file '",
-      } do
-        assert.error_matches(function() report.read(dir .. "/" .. name) end,
-          why, 1, true)
-      end
-    end)
-
-    it("is written by the command", function()
-      local path = dir .. "/report.html"
-      local said, code, errors = run.lunula { "report", dir .. "/train.json",
-        dir .. "/audit", dir .. "/model", "--output", path, "--title",
-        "Films" }
-      assert.are.equal("", said)
-      assert.are.equal(0, code, errors)
-      assert.are.equal("wrote " .. path .. "\n", errors)
-      local root = html.parse(read(path))
-      assert.are.equal("Films", html.text(html.all(root, "h1")[1]))
-      assert.are.equal(4, #html.all(root, "h2"))
-      assert.is_true(has(root, "My model"))
-    end)
-
-    it("fails in one line, and leaves no page", function()
-      local path = dir .. "/none.html"
-      local _, code, errors = run.lunula { "report", dir .. "/train.json",
-        dir .. "/sweep.json", "--output", path }
-      assert.are.equal(1, code)
-      assert.matches("^lunula: report: .*sweep.json: figures of 'sweep'; "
-        .. "expected [^\n]*\n$", errors)
-      assert.is_nil(files.stat(path))
-    end)
-
-    it("wants a folder that is there", function()
-      local _, code, errors = run.lunula { "report", dir .. "/train.json",
-        "--output", dir .. "/absent/report.html" }
-      assert.are.equal(1, code)
-      assert.are.equal(("lunula: --output: no folder '%s/absent/'\n")
-        :format(dir), errors)
-    end)
-
-    it("wants inputs and an output", function()
-      local _, code, errors = run.lunula { "report", "--output", "x.html" }
-      assert.are.equal(2, code)
-      assert.matches("INPUT is missing: lunula report --output FILE "
-        .. "[options] INPUT...", errors, 1, true)
-      _, code, errors = run.lunula { "report", dir .. "/train.json" }
-      assert.are.equal(2, code)
-      assert.matches("--output is needed", errors, 1, true)
     end)
   end)
 end)

@@ -19,6 +19,7 @@ local no_grad = require("lunula.grad").no_grad
 local options = require "lunula.options"
 local sampler = require "lunula.sampler"
 local tensor = require "lunula.tensor"
+local together = require "lunula.split.together"
 local train = require "lunula.train"
 
 local none = options.none
@@ -33,14 +34,6 @@ local WHAT = "cross_predict"
 local FOLD_STREAM = 0
 
 -- {======== folds ========
-
--- What two rows have in common that a model would know by heart.
-local function key_of(row)
-  local function plain(text)
-    return (text:lower():gsub("[%s%p]+", " "):gsub("^ ", ""):gsub(" $", ""))
-  end
-  return plain(row.text) .. "\0" .. plain(row.text_pair or "")
-end
 
 -- Labels of one group alone can't be spread: they are dealt out together.
 local function strata_of(rows, keys)
@@ -58,12 +51,7 @@ end
 
 -- The fold of each row, from 1, and how many folds there are.
 local function assign(rows, o)
-  local keys, distinct, seen = {}, 0, {}
-  for i, row in ipairs(rows) do
-    keys[i] = key_of(row)
-    if not seen[keys[i]] then distinct = distinct + 1 end
-    seen[keys[i]] = true
-  end
+  local keys, distinct = together.of(rows, "together")
   if distinct < 2 then
     error(("%s: %d rows of one text: expected two texts at least"):format(
       WHAT, #rows), 0)
@@ -109,17 +97,31 @@ end
 
 local methods = {}
 
-local PENALTIES = { 0.01, 0.1, 1, 10 }  -- of which the best is taken
+local PENALTIES = { 10, 1, 0.1, 0.01 }  -- of which the best is taken
 local TRIED = 3000                      -- rows to learn from, for the choice
+local TOLERANCE, ROUGH = 1e-3, 1e-2     -- of the last fit, and on the way there
 
--- The probabilities of some rows by a regression on others.
-local function regress(run, held_out, others, some, l2)
-  local vectors = run.vectors
-  local weight, bias = logistic.fit(vectors:index(1, numbers_of(others)),
-    labels.classes(sampler.pick(run.rows, others), some, WHAT), #some, l2)
+local function fitted(vectors, classes, n_classes, l2, start, tolerance)
+  local weight, bias = logistic.fit(vectors, classes, n_classes, l2,
+    { start = start, tolerance = tolerance })
+  return { weight = weight, bias = bias }
+end
+
+-- Weights for a penalty, by way of the larger ones: without much of a penalty
+-- the way from zeros, or from the weights of other rows, is a long one.
+local function descend(vectors, classes, n_classes, l2)
+  local at
+  for _, penalty in ipairs(PENALTIES) do
+    if penalty > l2 then
+      at = fitted(vectors, classes, n_classes, penalty, at, ROUGH)
+    end
+  end
+  return fitted(vectors, classes, n_classes, l2, at, TOLERANCE)
+end
+
+local function answers(vectors, head)
   return no_grad(function()
-    return (vectors:index(1, numbers_of(held_out))
-      :matmul(weight:transpose(1, 2)) + bias):softmax(2)
+    return (vectors:matmul(head.weight:transpose(1, 2)) + head.bias):softmax(2)
   end)
 end
 
@@ -143,14 +145,23 @@ local function spread(list, most)
   return some
 end
 
--- The penalty with which the rows of a fold are answered best.
+-- What a fold's regression learns from: vectors, and the classes of their rows.
+local function examples(run, numbers, some)
+  return run.vectors:index(1, numbers_of(numbers)),
+    labels.classes(sampler.pick(run.rows, numbers), some, WHAT)
+end
+
+-- The penalty with which the rows of a fold are answered best. Where a smaller
+-- one answers them no better, those that are smaller still don't either.
 local function best_penalty(run, held_out, others, some)
-  local best, least
-  others = spread(others, TRIED)
+  local best, least, head
+  local asked = run.vectors:index(1, numbers_of(held_out))
+  local vectors, classes = examples(run, spread(others, TRIED), some)
   for _, l2 in ipairs(PENALTIES) do
-    local loss = loss_of(run, held_out, some,
-      regress(run, held_out, others, some, l2))
-    if not best or loss < least then best, least = l2, loss end
+    head = fitted(vectors, classes, #some, l2, head, TOLERANCE)
+    local loss = loss_of(run, held_out, some, answers(asked, head))
+    if best and loss >= least then break end
+    best, least = l2, loss
   end
   return best
 end
@@ -159,7 +170,9 @@ end
 function methods.head(run, held_out, others, some)
   run.l2 = run.l2 or run.options.l2
     or best_penalty(run, held_out, others, some)
-  return regress(run, held_out, others, some, run.l2)
+  local vectors, classes = examples(run, others, some)
+  return answers(run.vectors:index(1, numbers_of(held_out)),
+    descend(vectors, classes, #some, run.l2))
 end
 
 local function copied(given, changes)

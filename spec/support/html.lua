@@ -154,4 +154,19 @@ function html.cells(node)
   return rows
 end
 
+--- Whether a node has a text in it.
+function html.has(node, text)
+  return html.text(node):find(text, 1, true) ~= nil
+end
+
+--- The cells of the table in the box of this name.
+function html.table_named(root, name)
+  for _, box in ipairs(html.all(root, "div", "box")) do
+    if box.attributes["aria-label"] == name then
+      return html.cells(html.all(box, "table")[1])
+    end
+  end
+  error("no table " .. name)
+end
+
 return html

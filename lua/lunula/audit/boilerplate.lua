@@ -132,7 +132,7 @@ local function tell(self, found, counted, what)
   local figures = {}
   for _, item in ipairs(counted:at_least(least)) do
     local shared = excerpt.of(item.key)
-    figures[#figures + 1] = { text = excerpt.line(item.key),
+    figures[#figures + 1] = { text = excerpt.shown(item.key),
       rows = #item.indexes }
     for _, index in ipairs(item.indexes) do
       found:add(self.context.place(index), "boilerplate", "low",

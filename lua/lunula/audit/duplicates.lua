@@ -232,7 +232,7 @@ local function add_near_leak(self, found, id, text)
   local other, suggestion = held_against(firsts_of(self, other_text),
     part_of(self, id))
   if not other then return end
-  if conflicting(self, id, other) then suggestion = "look" end
+  if numbers or conflicting(self, id, other) then suggestion = "look" end
   count(self, "near_leaks")
   found:add(self.place(id), "leak", numbers and "low" or "medium",
     near_evidence(self, other, similarity, numbers, text), suggestion)
@@ -243,7 +243,7 @@ local function add_near_duplicate(self, found, id, text)
   local other = other_text and firsts_of(self, other_text)[part_of(self, id)]
   if not other then return end
   local suggestion = other < id and "remove" or "keep"
-  if conflicting(self, id, other) then suggestion = "look" end
+  if numbers or conflicting(self, id, other) then suggestion = "look" end
   count(self, "near_duplicates")
   found:add(self.place(id), "near_duplicate", "low",
     near_evidence(self, other, similarity, numbers, text), suggestion)
@@ -274,7 +274,8 @@ end
 -- Kinds: `exact_duplicate` (medium) and `near_duplicate` (low) inside a part,
 -- `leak` between parts (high when equal, else medium, low where but numbers
 -- differ), `label_conflict` (high). Each side has a line; in a group each row
--- names the first. The figure `duplicates` has the counts of lines, and how
+-- names the first. Where but numbers differ, a person has to look: invoices are
+-- alike. The figure `duplicates` has the counts of lines, and how
 -- many texts there are.
 -- @tparam table found
 -- @raise when there is no memory

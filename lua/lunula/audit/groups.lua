@@ -22,12 +22,12 @@ groups.DEFAULT = {
     "girls", "mother", "mothers", "mom", "daughter", "daughters", "sister",
     "sisters", "wife", "wives", "aunt", "grandmother", "actress", "actresses",
     "heroine", "lady", "ladies", "queen", "female", "females", "girlfriend",
-    "feminine", "mrs", "waitress", "widow", "goddess", "princess" },
+    "feminine", "mrs", "waitress", "widow", "princess" },
   men = { "he", "his", "him", "his", "himself", "man", "men", "boy", "boys",
     "father", "fathers", "dad", "son", "sons", "brother", "brothers", "husband",
     "husbands", "uncle", "grandfather", "actor", "actors", "hero", "gentleman",
     "gentlemen", "king", "male", "males", "boyfriend", "masculine", "mr",
-    "waiter", "widower", "god", "prince" },
+    "waiter", "widower", "prince" },
 }
 
 local WORD = "[%w\128-\255]+"

@@ -90,10 +90,13 @@ local function files_of(given)
   local paths, seen, files = {}, {}, {}
   for i, file in ipairs(given) do
     paths[i] = path_of(file)
-    if seen[paths[i]] then
-      error(("audit: '%s' is given twice"):format(paths[i]), 0)
+    local _, _, id = core.io.stat(paths[i])
+    local other = seen[id or paths[i]]
+    if other then
+      error(("audit: '%s' is given twice%s"):format(paths[i],
+        other ~= paths[i] and ", as '" .. other .. "'" or ""), 0)
     end
-    seen[paths[i]] = true
+    seen[id or paths[i]] = paths[i]
   end
   for i, part in ipairs(parts.of(paths)) do
     local told = type(given[i]) == "table" and given[i].part
@@ -103,6 +106,23 @@ local function files_of(given)
       part = told and check.choice(told, "audit: part", PARTS) or part }
   end
   return files
+end
+
+-- Makes the folder. None of what is written there may be a file that is read.
+local function make_output(dir, files, groups)
+  checkpoint.make_folders(check.path(dir, "audit: output"))
+  local list = {}
+  for i, file in ipairs(files) do
+    list[i] = { path = file.path, what = "a file that is audited" }
+  end
+  if type(groups) == "string" then
+    list[#list + 1] = { path = groups, what = "the groups" }
+  end
+  for _, name in ipairs(issues.FILES) do
+    list[#list + 1] = { path = dir .. "/" .. name, what = "output",
+      written = true }
+  end
+  places.check(list, "audit")
 end
 
 -- A classifier with its tokenizer; of a folder without a head the tokenizer
@@ -275,22 +295,6 @@ end
 
 -- }========
 
--- What the folder gets must be none of what is read.
-local function check_places(files, o)
-  local list = {}
-  for i, file in ipairs(files) do
-    list[i] = { path = file.path, what = "a file that is looked at" }
-  end
-  if type(o.groups) == "string" then
-    list[#list + 1] = { path = o.groups, what = "the groups" }
-  end
-  for _, name in ipairs(issues.FILES) do
-    list[#list + 1] = { path = o.output .. "/" .. name, what = "output",
-      written = true }
-  end
-  places.check(list, "audit")
-end
-
 --- Looks at all rows of some files.
 -- Reading is not strict: what `data.read` refuses of a row is an issue here,
 -- but a file that can't be taken apart is an error.
@@ -336,10 +340,7 @@ local function look(_, files, given)
   local o = opt.check(given, known(), "audit")
   local names = wanted_checks(o.checks)
   files = files_of(files)
-  if o.output then
-    checkpoint.make_folders(check.path(o.output, "audit: output"))
-    check_places(files, o)
-  end
+  if o.output then make_output(o.output, files, o.groups) end
   local found = run(files, context_of(files, o), names, o)
   local document = document_of(files, found, begun)
   if o.output then found:write(o.output, document) end

@@ -17,11 +17,11 @@ local HEADER = "file,row,kind,severity,evidence,suggestion\n"
 local EXAMPLES = 5     -- of a kind, in the summary
 local TOGETHER = 1000  -- lines written as one piece
 
---- What `write` writes: the issues, the summary and a page.
-Issues.FILES = { "issues.csv", "summary.json", "report.html" }
-
 --- The severities, the worst first.
 Issues.SEVERITIES = { "high", "medium", "low" }
+
+--- The files that are written.
+Issues.FILES = { "issues.csv", "summary.json", "report.html" }
 
 --- The kinds of issues.
 Issues.KINDS = {

@@ -11,6 +11,7 @@ local cross_predict = require "lunula.cross_predict"
 local options = require "lunula.options"
 local sampler = require "lunula.sampler"
 local tensor = require "lunula.tensor"
+local together = require "lunula.split.together"
 local vectors = require "lunula.audit.vectors"
 
 local label_errors = {}
@@ -66,15 +67,13 @@ local function hindrance(self, indices)
   local why = vectors.missing(context, self.options, "finding label errors")
   if why then return why end
   if #indices == 0 then return "no row has a single label" end
-  local first = context.rows[indices[1]]
-  local labels_differ, texts_differ = false, false
-  for _, i in ipairs(indices) do
-    local row = context.rows[i]
-    labels_differ = labels_differ or row.label ~= first.label
-    texts_differ = texts_differ or row.text ~= first.text
+  local rows, labels_differ = sampler.pick(context.rows, indices), false
+  for _, row in ipairs(rows) do
+    labels_differ = labels_differ or row.label ~= rows[1].label
   end
-  return not labels_differ and "all rows have one label"
-    or not texts_differ and "all rows have one text" or nil
+  if not labels_differ then return "all rows have one label" end
+  local _, texts = together.of(rows, "together")
+  return texts < 2 and "all rows have one text" or nil
 end
 
 -- The vectors of some rows.

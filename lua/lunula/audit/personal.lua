@@ -61,15 +61,26 @@ local function is_reserved(address)
   return false
 end
 
+local USER, HOST = 64, 255  -- bytes at most (RFC 5321)
+
+-- The parts are looked for about each @, no further than they may be long: of a
+-- text that is one word without end each byte would else be a beginning.
 local function emails(text, spans)
-  if not find(text, "@", 1, true) then return end
-  for first, address in gmatch(text,
-      "()([%w._%%+-]+@[%w-]+%.[%w.-]+)") do
-    address = address:match "^(.-)[.-]*$"
-    if find(address, "%.%a%a+$") and not is_reserved(lower(address)) then
-      add(spans, first, first + #address - 1, "[EMAIL]", "medium",
+  local at, free = find(text, "@", 1, true), 1
+  while at do
+    local user = sub(text, math.max(at - USER, free), at - 1)
+      :match "[%w._%%+-]+$"
+    local host = user and sub(text, at + 1, at + HOST)
+      :match "^[%w-]+%.[%w.-]+"
+    local address = host and (user .. "@" .. host):match "^(.-)[.-]*$"
+    if address and find(address, "%.%a%a+$")
+        and not is_reserved(lower(address)) then
+      local first = at - #user
+      free = first + #address
+      add(spans, first, free - 1, "[EMAIL]", "medium",
         "e-mail address " .. masked_email(address))
     end
+    at = find(text, "@", at + 1, true)
   end
 end
 
@@ -135,7 +146,7 @@ end
 
 local function addresses(text, spans)
   for first, ip, after in gmatch(text,
-      "()(%d+%.%d+%.%d+%.%d+)()") do
+      "()(%f[%d]%d+%.%d+%.%d+%.%d+)()") do
     if numbers.is_ipv4(ip) and not is_version(text, first)
         and not find(text, "^%.?[%w]", after) then
       add(spans, first, after - 1, "[IP]", "medium",
@@ -206,24 +217,24 @@ end
 
 local WORSE = { high = 3, medium = 2, low = 1 }
 
--- In order, and of two that overlap the worse.
+-- In order, and two that overlap as one, which is called what the worse is.
 local function apart(spans)
   table.sort(spans, function(a, b)
-    if a.severity ~= b.severity then
-      return WORSE[a.severity] > WORSE[b.severity]
-    end
-    return a.first < b.first
+    if a.first ~= b.first then return a.first < b.first end
+    return WORSE[a.severity] > WORSE[b.severity]
   end)
   local kept = {}
   for _, span in ipairs(spans) do
-    local is_free = true
-    for _, other in ipairs(kept) do
-      is_free = is_free
-        and (span.last < other.first or span.first > other.last)
+    local before = kept[#kept]
+    if not before or span.first > before.last then
+      kept[#kept + 1] = span
+    else
+      local worse = WORSE[span.severity] > WORSE[before.severity] and span
+        or before
+      worse.first, worse.last = before.first, math.max(before.last, span.last)
+      kept[#kept] = worse
     end
-    if is_free then kept[#kept + 1] = span end
   end
-  table.sort(kept, function(a, b) return a.first < b.first end)
   return kept
 end
 
@@ -238,6 +249,15 @@ local function described(text, spans)
   end
   return table.concat(seen, "; "), worst,
     table.concat(pieces) .. sub(text, at)
+end
+
+--- A text without personal data: [EMAIL] and the like stand in its place.
+-- @string text
+-- @treturn string
+-- @usage personal.masked "mail jo@acme.org"  --> mail [EMAIL]
+function personal.masked(text)
+  local _, _, without = described(text, apart(spans_of(text)))
+  return without
 end
 
 local function check_text(self, row, text, name)

@@ -64,6 +64,14 @@ end
 
 -- {======== the nearest ========
 
+-- Whether rows are of several parts.
+local function has_parts(rows)
+  for _, row in ipairs(rows) do
+    if row.part ~= rows[1].part then return true end
+  end
+  return false
+end
+
 -- The nearest of a row in its part and in another one, above the threshold.
 local function nearest(self, row, cosines, indices)
   local here, there
@@ -80,27 +88,43 @@ local function nearest(self, row, cosines, indices)
   return here, there
 end
 
--- Behind equal texts others may be hidden: then it is looked further.
-local function search(self, i, cosines, indices)
-  local row = self.context.rows[i]
-  local here, there = nearest(self, row, cosines, indices)
-  local last = cosines[#cosines]
-  if here and there or not last or last < self.options.cosine
-      or #cosines >= WIDE then
-    return here, there
+-- Of each row the nearest in its part and in another one. Behind equal texts
+-- others may be hidden: there it is looked further.
+local function search(self)
+  local context, options = self.context, self.options
+  local cosines, indices = vectors.all_near(context, options, NEAR)
+  local here, there, further = {}, {}, {}
+  local several = has_parts(context.rows)
+  local function look(i, near, rows)
+    here[i], there[i] = nearest(self, context.rows[i], near, rows)
   end
-  return nearest(self, row, vectors.near(self.context, self.options, i, WIDE))
+  for i in ipairs(context.rows) do
+    look(i, cosines[i], indices[i])
+    local last = cosines[i][#cosines[i]]
+    local has_all = here[i] and (there[i] or not several)
+    if not has_all and last and last >= options.cosine
+        and #cosines[i] < math.min(WIDE, #context.rows - 1) then
+      further[#further + 1] = i
+    end
+  end
+  vectors.each_near(context, options, further, WIDE, look)
+  return here, there
 end
 
 -- }========
 
 -- {======== what is told ========
 
+-- Whether two rows have labels, and others.
+local function differ(row, other)
+  return row.label ~= nil and other.label ~= nil and row.label ~= other.label
+end
+
 local function evidence_of(row, pair)
   local other, label = pair.row, ""
   if other.label ~= nil then
     label = (', label "%s"'):format(tostring(other.label))
-    if row.label ~= other.label then
+    if differ(row, other) then
       label = label .. (' instead of "%s"'):format(tostring(row.label))
     end
   end
@@ -116,8 +140,7 @@ end
 
 local function add_duplicate(found, row, pair)
   found:add(row, "semantic_duplicate",
-    row.label ~= pair.row.label and "medium" or "low", evidence_of(row, pair),
-    "look")
+    differ(row, pair.row) and "medium" or "low", evidence_of(row, pair), "look")
 end
 
 --- Looks at all rows.
@@ -128,15 +151,14 @@ function Semantic:finish(found)
   if why then return found:skipped("semantic_duplicate", why) end
   local figures = { cosine = self.options.cosine, rows = #context.rows,
     duplicates = 0, leaks = 0 }
-  local cosines, indices = vectors.all_near(context, self.options, NEAR)
+  local here, there = search(self)
   for i, row in ipairs(context.rows) do
-    local here, there = search(self, i, cosines[i], indices[i])
-    if here then
-      add_duplicate(found, row, here)
+    if here[i] then
+      add_duplicate(found, row, here[i])
       figures.duplicates = figures.duplicates + 1
     end
-    if there then
-      add_leak(found, row, there)
+    if there[i] then
+      add_leak(found, row, there[i])
       figures.leaks = figures.leaks + 1
     end
   end

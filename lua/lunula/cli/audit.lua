@@ -7,6 +7,7 @@ local fetch = require "lunula.cli.fetch"
 local output = require "lunula.cli.output"
 local progress = require "lunula.progress"
 local rows = require "lunula.cli.rows"
+local texts = require "lunula.cli.texts"
 
 local audit = {
   name = "audit",
@@ -22,6 +23,7 @@ local audit = {
     { name = "output", value = "DIR", required = true,
       what = "folder of issues.csv, summary.json and report.html" },
     rows.options[1], rows.options[2], rows.options[3], rows.options[4],
+    texts.options[2],
     { name = "group", value = "COL", what = "column or field of the group" },
     { name = "model", value = "DIR|NAME", what = "a classifier or an encoder, "
       .. "for the checks that need one" },
@@ -53,8 +55,8 @@ local audit = {
 }
 
 -- The options that `lunula.data.audit` has under the same name.
-local SAME = { "text", "text_pair", "label", "label_separator", "group",
-  "max_length", "checks", "languages", "similarity", "folds", "output",
+local SAME = { "text", "text_pair", "label", "label_separator", "format",
+  "group", "max_length", "checks", "languages", "similarity", "folds", "output",
   "groups", "label_method" }
 
 local function show(bar)

@@ -58,6 +58,11 @@ local function usual_position(role, names, given)
   end
 end
 
+local function listed(names)
+  local advice = csv.advice(names)
+  return table.concat(names, ", ") .. (advice and "; " .. advice or "")
+end
+
 --- Finds the columns of a file among its names.
 -- A role whose option is nil is guessed where it has usual names (text and
 -- label) among the columns that no other role was given; otherwise it is left
@@ -73,7 +78,7 @@ end
 -- local chosen = columns.find(names, { label = false }, input, 1)
 function columns.find(names, given, input, line)
   local chosen = {}
-  local known = table.concat(names, ", ") .. csv.advice(names)
+  local known = listed(names)
   local position = positions(names, as_is)
   for _, role in ipairs(columns.roles) do
     local asked, at = given[role], nil
@@ -107,7 +112,7 @@ function columns.kept(names, keep, input, line)
   for i, name in ipairs(keep or {}) do
     chosen[i] = { name = name, position = position[name]
       or input:fail(line, "no column '%s'; there are: %s", name,
-        table.concat(names, ", ") .. csv.advice(names)) }
+        listed(names)) }
   end
   return chosen
 end

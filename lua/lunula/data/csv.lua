@@ -125,15 +125,17 @@ function csv.tab_record(input)
   return split(line, "\t"), input.number
 end
 
---- What a header that other signs than ours separate is in want of.
+local DIVIDERS = { [";"] = "semicolons", ["\t"] = "tabs", ["|"] = "bars" }
+
+--- What a header is in want of that is divided by other signs than commas.
 -- @tparam {string,...} names of the columns
--- @treturn string for the end of a message; "" where nothing is amiss
--- @usage csv.advice { "text;label" }  --> "; it seems separated by ';' ..."
+-- @treturn ?string what to do; nil where nothing is amiss
+-- @usage csv.advice { "text;label" }
+--   --> there are semicolons between its fields: save it with commas
 function csv.advice(names)
-  local sign = #names == 1 and names[1]:match "[;\t|]"
-  if not sign then return "" end
-  return ("; it seems separated by %s: save it with ','"):format(
-    sign == "\t" and "tabs" or "'" .. sign .. "'")
+  local divider = #names == 1 and DIVIDERS[names[1]:match "[;\t|]"]
+  return divider and ("there are %s between its fields: save it with commas")
+    :format(divider) or nil
 end
 
 local function field_of(text)

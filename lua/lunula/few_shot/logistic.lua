@@ -8,7 +8,9 @@
 --
 -- Newton's method, each step solved by conjugate gradients that never hold the
 -- Hessian (Nocedal & Wright 2006, "Numerical Optimization", 7.1). The loss is
--- convex: there is one optimum, and no seed.
+-- convex: there is one optimum, and no seed. Vectors are moved so that their
+-- mean is 0, which a free bias makes good: sentence vectors have much in
+-- common, and the steps towards the optimum would be small for it.
 -- @module lunula.few_shot.logistic
 
 local no_grad = require("lunula.grad").no_grad
@@ -20,9 +22,15 @@ local STEPS = 50        -- of Newton; six are usual
 local PRODUCTS = 200    -- with the Hessian, within one of them
 local HALVINGS = 20     -- of a step that goes too far
 local TOLERANCE = 1e-6  -- of the gradient, of its size at weights of 0
+local NEAR = 1e-3       -- from which on a step that doesn't halve the gradient
+                        -- is one of float32's last digits
 
 local function dot(a, b)
   return (a * b):sum():item()
+end
+
+local function size_of(gradient)
+  return math.sqrt(dot(gradient, gradient))
 end
 
 -- The vectors, and a 1 at the end of each for the bias: [n, width + 1].
@@ -89,23 +97,47 @@ local function move(problem, at, norm, d)
   local step = 1
   for _ = 1, HALVINGS do
     local there = look(problem, at.w + d * step)
-    local size = math.sqrt(dot(there.gradient, there.gradient))
+    local size = size_of(there.gradient)
     if there.loss < at.loss or size < norm then return there, size end
     step = step / 2
   end
 end
 
-local function solve(problem, w)
+local function solve(problem, w, tolerance)
   local at = look(problem, w)
-  local norm = math.sqrt(dot(at.gradient, at.gradient))
-  problem.norm = norm
+  local norm = size_of(at.gradient)
   for _ = 1, STEPS do
-    if norm <= TOLERANCE * problem.norm then break end
+    if norm <= tolerance * problem.norm then break end
     local better, size = move(problem, at, norm, direction(problem, at, norm))
-    if not better then break end
+    local is_last = norm <= NEAR * problem.norm and better and size > norm / 2
+    if not better or is_last and size >= norm then break end
     at, norm = better, size
+    if is_last then break end
   end
   return at.w
+end
+
+-- The weights to begin with, [classes, width + 1], for vectors moved by -mean.
+local function first_weights(start, mean, n_classes, width)
+  if not start then return tensor.zeros { n_classes, width + 1 } end
+  local bias = start.bias:reshape { n_classes, 1 }
+    + start.weight:matmul(mean:transpose(1, 2))
+  return tensor.concat({ start.weight, bias }, 2)
+end
+
+local function fit(vectors, classes, n_classes, l2, given)
+  local width, mean = vectors:shape()[2], vectors:mean(1, true)
+  local problem = { x = with_ones(vectors - mean),
+    y = one_hot(classes, n_classes),
+    penalty = penalties(width, n_classes, l2) }
+  problem.norm = size_of(
+    look(problem, tensor.zeros { n_classes, width + 1 }).gradient)
+  local w = solve(problem, first_weights(given.start, mean, n_classes, width),
+    given.tolerance or TOLERANCE)
+  local weight = w:slice(2, 1, width):contiguous()
+  local bias = w:slice(2, width + 1, width + 1)
+    - weight:matmul(mean:transpose(1, 2))
+  return weight, bias:contiguous():reshape { n_classes }
 end
 
 --- Fits weights and biases.
@@ -114,19 +146,16 @@ end
 -- @int n_classes at least 2
 -- @number l2 penalty on the squares of the weights, above 0; scikit-learn's
 --   1 / C
+-- @tparam[opt] table given
+-- @number[opt=1e-6] given.tolerance of the gradient, of its size at weights of
+--   0; less than float32 has digits for is not tried
+-- @tparam[opt] table given.start `{ weight =, bias = }` to begin with, such as
+--   those of nearly the same rows; the optimum is the same
 -- @treturn tensor weights float32 [n_classes, width]
 -- @treturn tensor biases float32 [n_classes]
 -- @usage local weight, bias = logistic.fit(vectors, { 0, 1, 1 }, 2, 1)
-function logistic.fit(vectors, classes, n_classes, l2)
-  return no_grad(function()
-    local width = vectors:shape()[2]
-    local w = solve({
-      x = with_ones(vectors), y = one_hot(classes, n_classes),
-      penalty = penalties(width, n_classes, l2),
-    }, tensor.zeros { n_classes, width + 1 })
-    return w:slice(2, 1, width):contiguous(),
-      w:slice(2, width + 1, width + 1):contiguous():reshape { n_classes }
-  end)
+function logistic.fit(vectors, classes, n_classes, l2, given)
+  return no_grad(fit, vectors, classes, n_classes, l2, given or {})
 end
 
 return logistic

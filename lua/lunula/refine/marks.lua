@@ -18,7 +18,6 @@ local COLUMNS = { "file", "row", "kind", "severity", "evidence", "suggestion",
   "decision", "label", "who", "why" }
 local NEEDED = { "file", "row", "kind", "suggestion", "decision" }
 local FILLED = { "file", "row", "kind", "suggestion" }
-local DIVIDERS = { [";"] = "semicolons", ["\t"] = "tabs" }
 local DECISIONS = { accept = true, reject = true, relabel = true }
 local MOST_ROWS = 2 ^ 53  -- what is more is no number of a row
 local SHOWN = 10  -- unknown decisions, in a message
@@ -40,11 +39,8 @@ end
 local function header_of(input)
   local names = csv.record(input)
   if not names then error(input.name .. ": empty file", 0) end
-  local divider = #names == 1 and DIVIDERS[names[1]:match "[;\t]"]
-  if divider then
-    input:fail(1, "there are %s between its fields: save it with commas",
-      divider)
-  end
+  local advice = csv.advice(names)
+  if advice then input:fail(1, "%s", advice) end
   local at = places_of(names, input)
   for _, name in ipairs(NEEDED) do
     if not at[name] then
