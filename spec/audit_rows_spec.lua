@@ -288,8 +288,10 @@ describe("an audit's check of personal data", function()
       "write to jane.doe+x@mail.acme.co.uk, please")
     assert.are.equal("replace: write to [EMAIL], please", issue.suggestion)
     assert.are.equal("e-mail address j***@m***.uk at 10", issue.evidence)
-    for _, text in ipairs { "@jane said so", "me@example.com", "a @ b.c",
-        "x@y", "user@host.test" } do
+    -- a domain for examples is nobody's: who tries the check wants to see it
+    assert.are.equal("replace: [EMAIL]",
+      issue_of("personal", "me@example.com").suggestion)
+    for _, text in ipairs { "@jane said so", "a @ b.c", "x@y" } do
       is_clean("personal", text)
     end
   end)
@@ -363,10 +365,11 @@ describe("an audit's check of personal data", function()
       "from 93.184.216.34 again"))
     assert.are.equal("[IP]", replaced("personal",
       "2a00:1450:4001:81b::200e"))
-    for _, text in ipairs { "127.0.0.1", "192.168.1.20", "v93.184.216.34",
-        "version 12.10.3.44", "1.2.3.4", "300.1.2.3", "1.2.3.4.5",
-        "12:30:45", "std::vector::at", "00:1b:44:11:3a:b7", "a::b",
-        "ratio 1:2:3" } do
+    assert.are.equal("low",
+      issue_of("personal", "seen at 192.168.1.20").severity)
+    for _, text in ipairs { "v93.184.216.34", "version 12.10.3.44",
+        "1.2.3.4", "300.1.2.3", "1.2.3.4.5", "12:30:45", "std::vector::at",
+        "00:1b:44:11:3a:b7", "a::b", "ratio 1:2:3" } do
       is_clean("personal", text)
     end
   end)

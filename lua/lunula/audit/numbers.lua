@@ -116,8 +116,8 @@ local NOBODY = { "^0%.", "^10%.", "^127%.", "^169%.254%.", "^192%.168%.",
   "^172%.1[6-9]%.", "^172%.2%d%.", "^172%.3[01]%.", "^2[2-5]%d%.",
   "^192%.0%.2%.", "^198%.51%.100%.", "^203%.0%.113%." }
 
---- Whether four numbers with dots between are somebody's IPv4 address: numbers
--- of one digit are those of a version or a chapter.
+--- Whether four numbers with dots between are an IPv4 address: numbers of one
+-- digit are those of a version or a chapter.
 -- @string text
 -- @treturn bool
 function numbers.is_ipv4(text)
@@ -126,11 +126,18 @@ function numbers.is_ipv4(text)
       return false
     end
   end
-  if find(text, "^%d%.%d%.%d%.%d$") then return false end
+  return not find(text, "^%d%.%d%.%d%.%d$")
+end
+
+--- Whether an IPv4 address says nothing of whose it is.
+-- @string address
+-- @treturn bool
+-- @usage numbers.is_nobodys "192.168.1.20"  --> true
+function numbers.is_nobodys(address)
   for _, network in ipairs(NOBODY) do
-    if find(text, network) then return false end
+    if find(address, network) then return true end
   end
-  return true
+  return false
 end
 
 --- Whether groups of hexadecimal digits with colons between are an IPv6

@@ -50,17 +50,6 @@ local function add(spans, first, last, tag, severity, shown)
     severity = severity, shown = shown }
 end
 
--- addresses that are set aside for examples (RFC 2606)
-local RESERVED = { "@example%.%a+$", "%.example$", "%.test$", "%.invalid$",
-  "%.example%.%a+$" }
-
-local function is_reserved(address)
-  for _, pattern in ipairs(RESERVED) do
-    if find(address, pattern) then return true end
-  end
-  return false
-end
-
 local USER, HOST = 64, 255  -- bytes at most (RFC 5321)
 
 -- The parts are looked for about each @, no further than they may be long: of a
@@ -73,8 +62,7 @@ local function emails(text, spans)
     local host = user and sub(text, at + 1, at + HOST)
       :match "^[%w-]+%.[%w.-]+"
     local address = host and (user .. "@" .. host):match "^(.-)[.-]*$"
-    if address and find(address, "%.%a%a+$")
-        and not is_reserved(lower(address)) then
+    if address and find(address, "%.%a%a+$") then
       local first = at - #user
       free = first + #address
       add(spans, first, free - 1, "[EMAIL]", "medium",
@@ -149,7 +137,8 @@ local function addresses(text, spans)
       "()(%f[%d]%d+%.%d+%.%d+%.%d+)()") do
     if numbers.is_ipv4(ip) and not is_version(text, first)
         and not find(text, "^%.?[%w]", after) then
-      add(spans, first, after - 1, "[IP]", "medium",
+      add(spans, first, after - 1, "[IP]",
+        numbers.is_nobodys(ip) and "low" or "medium",
         "IP address " .. ip:match "^%d+" .. ".*.*.*")
     end
   end
