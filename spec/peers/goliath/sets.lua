@@ -43,6 +43,8 @@ local sets = {
     candidates = {
       { name = "plain", options = { epochs = 3 } },
       { name = "emotions-first", from = EMOTIONS, options = { epochs = 3 } },
+      { name = "emotions-r-drop", from = EMOTIONS,
+        options = { epochs = 3, rdrop_alpha = 1 } },
     },
   },
   {
