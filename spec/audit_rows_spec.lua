@@ -291,6 +291,13 @@ describe("an audit's check of personal data", function()
     -- a domain for examples is nobody's: who tries the check wants to see it
     assert.are.equal("replace: [EMAIL]",
       issue_of("personal", "me@example.com").suggestion)
+    for text, masked in pairs { ["müller@web.de."] = "[EMAIL].",
+        ["o'brien@acme.org"] = "[EMAIL]", ["'jo@acme.org'"] = "'[EMAIL]'",
+        ["“info@müller.de”"] = "“[EMAIL]”" } do
+      assert.are.equal(masked, replaced("personal", text))
+    end
+    assert.are.equal("e-mail address Ö***@m***.de at 1",
+      issue_of("personal", "Özil@müller.de").evidence)
     for _, text in ipairs { "@jane said so", "a @ b.c", "x@y" } do
       is_clean("personal", text)
     end
@@ -326,11 +333,26 @@ describe("an audit's check of personal data", function()
     end
   end)
 
+  it("finds numbers in brackets and before other numbers", function()
+    for text, masked in pairs {
+        ["mine (4111 1111 1111 1111) is"] = "mine ([CARD]) is",
+        ["(1-800-555-0199)"] = "([PHONE])",
+        ["4111 1111 1111 1111 12/25 123"] = "[CARD] 12/25 123",
+        ["212-555-0187 / 212-555-0188"] = "[PHONE] / [PHONE]",
+        ["212-555-0187 24 hours"] = "[PHONE] 24 hours" } do
+      assert.are.equal(masked, replaced("personal", text))
+    end
+    is_clean("personal", "4111 1111 1111 1112 12/25 123")
+    is_clean("personal", "order 4111 1111 1111 1111 2")
+  end)
+
   it("finds IBANs by their country, length and check digits", function()
     assert.are.equal("to [IBAN].", replaced("personal",
       "to DE89 3704 0044 0532 0130 00."))
     assert.are.equal("[IBAN]", replaced("personal",
       "GB82WEST12345698765432"))
+    assert.are.equal("[IBAN] and more", replaced("personal",
+      "gb82west12345698765432 and more"))
     assert.not_matches("WEST", issue_of("personal",
       "GB82WEST12345698765432").evidence)
     for _, text in ipairs { "DE89 3704 0044 0532 0130 01",
@@ -343,7 +365,10 @@ describe("an audit's check of personal data", function()
   it("finds telephones, and no dates, prices, orders or clocks", function()
     for _, phone in ipairs { "+44 20 7946 0958", "(212) 555-0187",
         "212-555-0187", "+49 (0)30 901820", "01 42 68 53 00",
-        "030/9018200", "0171 1234567", "1-800-555-0199" } do
+        "030/9018200", "0171 1234567", "1-800-555-0199", "030 901820",
+        "(020) 7946 0958", "0049 30 901820", "0033 6 12 34 56 78",
+        "06-12-34-56-78", "0612345678", "07700900123", "01711234567",
+        "415 555 2671" } do
       assert.are.equal("my number: [PHONE]!", replaced("personal",
         "my number: " .. phone .. "!"), phone)
     end
@@ -354,7 +379,8 @@ describe("an audit's check of personal data", function()
         "invoice no. 2125550187", "version 1.2.3.4", "10:30-11:45",
         "1234567890", "from 1914-1918 and 1939-1945", "5 000 000 000",
         "basically 12345678", "3.14159265358979", "100 200 3000",
-        "ISBN 0-306-40615-2", "12345678%", "id=2125550187", "call 911",
+        "ISBN 0-306-40615-2", "0679601961", "0012345678", "01-02-2003",
+        "12345678%", "id=2125550187", "call 911",
         "the hotel 12345678" } do
       is_clean("personal", text)
     end
@@ -378,11 +404,20 @@ describe("an audit's check of personal data", function()
     assert.are.equal("Dr. [NAME] and Frau [NAME] met Mrs [NAME]'s son",
       replaced("personal",
         "Dr. Jane Watson and Frau Müller met Mrs Smith's son"))
+    for text, masked in pairs { ["Dr. J. R. Ewing"] = "Dr. [NAME]",
+        ["Frau Özdemir"] = "Frau [NAME]", ["Señor Álvarez"] = "Señor [NAME]",
+        ["“Mr. Smith” is"] = "“Mr. [NAME]” is",
+        ["Mr. Nguyễn’s dog"] = "Mr. [NAME]’s dog",
+        ["Prof. Dr. Jörg Müller"] = "Prof. Dr. [NAME]",
+        ["Sir Ian McKellen"] = "Sir [NAME]" } do
+      assert.are.equal(masked, replaced("personal", text))
+    end
     local issue = issue_of("personal", "ask Mr. Watson")
     assert.are.equal("low", issue.severity)
     assert.not_matches("Watson", issue.evidence)
     for _, text in ipairs { "Dr Pepper", "Mr President", "Miss you", "Mr. ",
-        "Doctor of letters", "MrBeast", "Miss America" } do
+        "Doctor of letters", "MrBeast", "Miss America", "Dr. Who's here",
+        "Dear Sir Or Madam" } do
       is_clean("personal", text)
     end
   end)

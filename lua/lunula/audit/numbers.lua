@@ -169,15 +169,35 @@ local LEAST, MOST = 7, 15  -- digits (ITU-T E.164)
 -- French five pairs; a trunk prefix, an area and the rest.
 local FORMS = {
   "^%(?[2-9]%d%d%)[ .-]?%d%d%d[ .-]%d%d%d%d$",
-  "^[2-9]%d%d[.-]%d%d%d[.-]%d%d%d%d$",
+  "^[2-9]%d%d[.-]%d%d%d[.-]%d%d%d%d$", "^[2-9]%d%d [2-9]%d%d %d%d%d%d$",
   "^1[ .-]%(?[2-9]%d%d%)?[ .-]%d%d%d[ .-]%d%d%d%d$",
-  "^0[1-9][ .]%d%d[ .]%d%d[ .]%d%d[ .]%d%d$",
+  "^0[1-9][ .-]%d%d[ .-]%d%d[ .-]%d%d[ .-]%d%d$",
 }
 
+-- Digits without a gap: the mobile telephones of France, the United Kingdom and
+-- Germany.
+local MOBILE = { "^0[67]%d%d%d%d%d%d%d%d$", "^07[1-9]%d%d%d%d%d%d%d%d$",
+  "^01[5-7]%d%d%d%d%d%d%d%d%d?$" }
+
+-- The check digit of books' old numbers (ISO 2108).
+local function is_isbn(digits)
+  local sum = 0
+  for i = 1, #digits do sum = sum + (11 - i) * (digits:byte(i) - 48) end
+  return #digits == 10 and sum % 11 == 0
+end
+
+local function is_mobile(text)
+  for _, form in ipairs(MOBILE) do
+    if find(text, form) then return not is_isbn(text) end
+  end
+  return false
+end
+
 local function is_national(text, n)
-  if n ~= 10 and n ~= 11 then return false end
+  if n < 9 or n > 12 then return false end
   return find(text, "^%(?0[1-9]%d%d?%d?%)?[ /-]%d%d%d+$")
-    or find(text, "^0[1-9]%d%d?%d? %d%d%d+ %d%d%d+$")
+    or find(text, "^%(?0[1-9]%d%d?%d?%)? %d%d%d+ %d%d%d+$")
+    or is_mobile(text)
 end
 
 -- Words that a number follows to which one may speak.
@@ -195,8 +215,10 @@ local function has_cue(before)
   return false
 end
 
+-- "+49 30 ..." or "0049 30 ..."
 local function is_international(text, n)
-  return find(text, "^%+[1-9]") and n >= 8 and n <= MOST
+  return n >= 8 and find(text, "^%+[1-9]")
+    or n >= 10 and find(text, "^00[1-9]%d?%d?[ (/.-]")
 end
 
 --- Whether a number is a telephone's.

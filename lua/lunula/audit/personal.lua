@@ -34,8 +34,11 @@ local function masked(text)
   end))
 end
 
+local LETTER = "([%z\1-\127\194-\244][\128-\191]*)"  -- one, in UTF-8
+
 local function masked_email(text)
-  local user, host, top = text:match "^(.)[^@]*@(.).*(%.%a+)$"
+  local user, host, top = text:match("^" .. LETTER .. "[^@]*@" .. LETTER
+    .. ".*(%.%a+)$")
   return user .. "***@" .. host .. "***" .. top
 end
 
@@ -52,30 +55,42 @@ end
 
 local USER, HOST = 64, 255  -- bytes at most (RFC 5321)
 
+-- As many bytes, with ASCII for letters of Latin-1, Latin Extended-A and
+-- Extended Additional, which names and addresses (RFC 6531) have, too.
+local function plain(text)
+  if not find(text, "[\195-\197\225]") then return text end
+  return (text:gsub("\195[\128-\158]", "Xx"):gsub("[\195-\197][\128-\191]",
+    "xx"):gsub("\225[\184-\187][\128-\191]", "xxx"))
+end
+
 -- The parts are looked for about each @, no further than they may be long: of a
 -- text that is one word without end each byte would else be a beginning.
 local function emails(text, spans)
   local at, free = find(text, "@", 1, true), 1
   while at do
-    local user = sub(text, math.max(at - USER, free), at - 1)
-      :match "[%w._%%+-]+$"
-    local host = user and sub(text, at + 1, at + HOST)
+    local user = plain(sub(text, math.max(at - USER, free), at - 1))
+      :match "[%w._%%+'-]+$"
+    user = user and user:match "[^'].*$"
+    local host = user and plain(sub(text, at + 1, at + HOST))
       :match "^[%w-]+%.[%w.-]+"
     local address = host and (user .. "@" .. host):match "^(.-)[.-]*$"
     if address and find(address, "%.%a%a+$") then
       local first = at - #user
       free = first + #address
       add(spans, first, free - 1, "[EMAIL]", "medium",
-        "e-mail address " .. masked_email(address))
+        "e-mail address " .. masked_email(sub(text, first, free - 1)))
     end
     at = find(text, "@", at + 1, true)
   end
 end
 
 local function ibans(text, spans)
-  if not find(text, "%u%u%d%d") then return end
-  for first in gmatch(text, "()%f[%w]%u%u%d%d[%w ]") do
-    local iban = numbers.iban(sub(text, first, first + 45))
+  if not find(text, "%a%a%d%d") then return end
+  for first, country in gmatch(text, "()%f[%w](%a%a)%d%d[%w ]") do
+    local iban = sub(text, first, first + 45)
+    -- words may follow what is in small letters
+    if find(country, "%l") then iban = iban:match("^%w+"):upper() end
+    iban = numbers.iban(iban)
     if iban then
       add(spans, first, first + #iban - 1, "[IBAN]", "high",
         "IBAN " .. masked(iban))
@@ -105,24 +120,51 @@ local function stands_alone(text, first, last)
     and not find(after, "[%w_%%=]") and not find(text, "^[.,:]%d", last + 1)
 end
 
+-- True where that is no number to look into any further.
 local function card_or_phone(text, first, number, spans)
-  local _, digits = number:gsub("%d", "")
-  if digits < 7 or digits > 19 then return end
   local last = first + #number - 1
-  if not stands_alone(text, first, last) then return end
+  if not stands_alone(text, first, last) then return true end
   local before = lower(sub(text, math.max(first - 20, 1), first - 1))
-  if is_another(before) then return end
+  if is_another(before) then return true end
   if numbers.is_card(number) then
     add(spans, first, last, "[CARD]", "high", "card number " .. masked(number))
   elseif numbers.is_phone(number, before) then
     add(spans, first, last, "[PHONE]", "medium",
       "telephone number " .. masked(number))
+  else
+    return false
   end
+  return true
 end
+
+-- A card's or telephone's number with another after it: "4111 ... 1111 12/25".
+local function leading(number)
+  repeat
+    number = number:match "^(.*%d) [ /-]*%(?%d[%d./-]*$"
+    if not number then return nil end
+    local is_phone = find(number, "[.(-]") and not find(number, "%d %d")
+      and numbers.is_phone(number, "")
+  until is_phone or numbers.is_card(number)
+  return number
+end
+
+local MOST = 60  -- bytes that are looked at as two numbers
 
 local function cards_and_phones(text, spans)
   for first, number in gmatch(text, "()([+(]?%d[%d ()./-]+%d)") do
-    card_or_phone(text, first, number, spans)
+    -- "(212-555-0187)": the bracket is the sentence's
+    if find(number, "^%([^)]*$") then
+      first, number = first + 1, sub(number, 2)
+    end
+    local _, digits = number:gsub("%d", "")
+    local is_done = digits < 7
+      or digits <= 19 and card_or_phone(text, first, number, spans)
+    local one = not is_done and #number <= MOST and leading(number)
+    if one then
+      card_or_phone(text, first, one, spans)
+      local other = number:match("^[ /-]*(.*)$", #one + 1)
+      card_or_phone(text, first + #number - #other, other, spans)
+    end
   end
 end
 
@@ -155,36 +197,39 @@ end
 local TITLES = {}
 for title in ([[Mr Mrs Ms Miss Mister Dr Doctor Prof Professor Herr Frau
     Mme Mlle Madame Monsieur Mademoiselle Señor Señora Signor Signora Signore
-    Dhr Mevrouw Mevr]]):gmatch "%S+" do
+    Dhr Mevrouw Mevr Sir Reverend Rev Sra]]):gmatch "%S+" do
   TITLES[title] = true
 end
 
 -- what follows a title and is no person's name
 local NOBODY = { Pepper = true, Who = true, Right = true, President = true,
   Universe = true, America = true, World = true, Speaker = true,
-  Chairman = true, Secretary = true, Doctor = true, Martens = true }
-
-local NAME = "^%. ?()%u[%a\128-\255'-]+"
-local NAME_WITHOUT_DOT = "^ ()%u[%a\128-\255'-]+"
+  Chairman = true, Secretary = true, Doctor = true, Martens = true, Or = true }
 
 -- The name's first and last byte, where a title ends before `at`.
 local function name_at(text, at)
-  local _, last, first = find(text, NAME, at)
-  if not last then _, last, first = find(text, NAME_WITHOUT_DOT, at) end
+  local first = text:match("^%. ?()", at) or text:match("^ ()", at)
+  if not first then return nil end
+  -- "Dr. J. R. Smith"
+  local from = text:match("^%u%. ?%u%. ?()", first)
+    or text:match("^%u%. ?()", first) or first
+  local _, last = find(text, "^%u[%a'-]+", from)
   if not last then return nil end
-  if NOBODY[sub(text, first, last)] then return nil end
   if find(text, "^'s", last - 1) then last = last - 2 end
-  local _, more = find(text, "^ %u%l[%a\128-\255-]*", last + 1)
+  local name = sub(text, from, last)
+  if NOBODY[name] or TITLES[name] then return nil end
+  local _, more = find(text, "^ %u%l[%a-]*", last + 1)
   return first, more or last
 end
 
 local function names(text, spans)
+  local letters = plain(text)
   for title, at in gmatch(text, "%f[%a](%u[%a\195\177]+)()") do
     if TITLES[title] then
-      local first, last = name_at(text, at)
+      local first, last = name_at(letters, at)
       if first then
         add(spans, first, last, "[NAME]", "low",
-          ("name %s %s***"):format(title, sub(text, first, first)))
+          ("name %s %s***"):format(title, text:match("^" .. LETTER, first)))
       end
     end
   end
@@ -200,7 +245,7 @@ local function spans_of(text)
     cards_and_phones(text, spans)
     addresses(text, spans)
   end
-  if find(text, "%u%a+%.? %u") then names(text, spans) end
+  if find(text, "%u[%a\195\177]+[. ]+[%u\195\225]") then names(text, spans) end
   return spans
 end
 
