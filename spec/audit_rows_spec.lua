@@ -117,6 +117,9 @@ describe("an audit's check of the encoding", function()
   it("takes out characters that nobody sees", function()
     assert.are.equal("zero width", replaced("encoding",
       "zero\226\128\139 wi\194\173dth"))
+    -- nothing to put in its place
+    assert.are.equal("look",
+      issue_of("encoding", "\226\128\139 ").suggestion)
     assert.are.equal("mark", replaced("encoding", "\239\187\191mark"))
     assert.are.equal("bell", replaced("encoding", "be\7ll"))
     assert.are.equal("word", replaced("encoding", "wo\226\128\141rd"))

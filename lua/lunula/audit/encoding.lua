@@ -201,7 +201,8 @@ local function check_text(self, row, text, name)
   if is_plain(text) then return end
   local seen, severity, mended = faults_of(text)
   if #seen == 0 then return end
-  local can_be_mended = mended ~= text and name == ""
+  -- where nothing would be left the row is empty, which another check tells
+  local can_be_mended = mended ~= text and name == "" and find(mended, "%S")
   self.found:add(row, "encoding", severity,
     name .. table.concat(seen, "; "),
     can_be_mended and "replace: " .. mended or "look")
