@@ -215,6 +215,27 @@ describe("an audit's check of the language", function()
       assert.are.equal(code, stopwords.guess(text))
     end
   end)
+
+  it("knows the language of a short sentence, and makes none of English",
+      function()
+    for text, code in pairs {
+        ["Ich möchte mein Konto schließen."] = "de",
+        ["Warum wurde meine Zahlung abgelehnt?"] = "de",
+        ["La batería no dura mucho, pero la cámara es buena."] = "es",
+        ["Je voudrais fermer mon compte."] = "fr",
+        ["Onde está o meu cartão?"] = "pt",
+        ["Gdzie jest moja karta?"] = "pl" } do
+      assert.are.equal(code, stopwords.guess(text), text)
+    end
+    for _, text in ipairs { "why men die in every war", "La La Land",
+        "die hard in a dark war", "El Niño hits Los Angeles",
+        "Que sera sera, sang Doris Day", "ca n't quite say what it wants",
+        "Robert De Niro, Van Damme and Van Gogh", "a bin man had a son",
+        "the Das Boot of la la land" } do
+      local guess = stopwords.guess(text)
+      assert.is_true(guess == nil or guess == "en", text)
+    end
+  end)
 end)
 
 describe("an audit's check of empty rows", function()
