@@ -23,7 +23,9 @@ end
 -- @int decimals
 -- @treturn string
 function number.fixed(value, decimals)
-  local text = ("%." .. decimals .. "f"):format(value):gsub(",", ".")
+  -- LuaJIT writes a count that is minus zero with its sign
+  local form = ("%%.%df"):format(decimals)
+  local text = form:format(value):gsub(",", ".")
   if text:find "^%-0%.?0*$" then return text:sub(2) end
   return text
 end
