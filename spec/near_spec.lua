@@ -462,12 +462,27 @@ describe("the duplicates detector", function()
       ["a:1 exact_duplicate medium keep"] = 'same text as a:3 (label "x")',
       ["a:3 exact_duplicate medium remove"] = 'same text as a:1 (label "x")',
     }, (audited(rows_of { { "a", "Good!", "x" }, { "a", "Bad!", "y" },
-      { "a", "good", "x" } })))
+      { "a", " Good!\n", "x" } })))
+  end)
+
+  it("calls near what differs in case and punctuation", function()
+    local lines, counts = audited(rows_of { { "a", "Good!" }, { "a", "GOOD" },
+      { "a", "good." }, { "a", "good." } })
+    assert.are.same({
+      ["a:1 near_duplicate medium keep"] =
+        "same words as a:2; 4 rows have them",
+      ["a:2 near_duplicate medium remove"] = "same words as a:1",
+      ["a:3 exact_duplicate medium remove"] =
+        "same text as a:4; same words as a:1",
+      ["a:4 exact_duplicate medium remove"] = "same text as a:3",
+    }, lines)
+    assert.are.equal(2, counts.exact_duplicates)
+    assert.are.equal(2, counts.near_duplicates)
   end)
 
   it("names the first of a group, and there how many there are", function()
-    local lines = audited(rows_of { { "a", "Good!" }, { "a", "good" },
-      { "a", "good." } })
+    local lines = audited(rows_of { { "a", "good" }, { "a", "good" },
+      { "a", "good" } })
     assert.are.same({
       ["a:1 exact_duplicate medium keep"] = "same text as a:2; 3 rows have it",
       ["a:2 exact_duplicate medium remove"] = "same text as a:1",
@@ -543,10 +558,13 @@ describe("the duplicates detector", function()
 
   it("takes texts and their pairs together", function()
     local lines = audited(rows_of { { "a", "one", "x", "two" },
-      { "a", "one", "y", "three" }, { "a", "One", "x", "Two" } })
+      { "a", "one", "y", "three" }, { "a", "one", "x", "two" },
+      { "a", "One", "x", "Two" } })
     assert.are.same({
-      ["a:1 exact_duplicate medium keep"] = 'same text as a:3 (label "x")',
+      ["a:1 exact_duplicate medium keep"] =
+        'same text as a:3 (label "x"); 3 rows have it',
       ["a:3 exact_duplicate medium remove"] = 'same text as a:1 (label "x")',
+      ["a:4 near_duplicate medium remove"] = 'same words as a:1 (label "x")',
     }, lines)
   end)
 

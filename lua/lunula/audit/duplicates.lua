@@ -1,12 +1,15 @@
 --- Texts that are there twice: in a part, across parts, with other labels.
 -- Equal is what has the same words, whatever case and punctuation; near, what
 -- differs in one or two of many words or by slips of the pen (src/text/near.h
--- has the rules). Of pairs of texts both count. The detector keeps hashes of
--- words in C, and of each row its part and label: never a text.
+-- has the rules). Inside a part, rows of equal texts are exact duplicates where
+-- no byte differs but blanks at the ends, else near ones. Of pairs of texts
+-- both count. The detector keeps hashes of words in C, and of each row its
+-- part, its label and a hash: never a text.
 -- @module lunula.audit.duplicates
 
 local check = require "lunula.check"
 local core = require "lunula.core"
+local trimmed = require "lunula.trimmed"
 
 local duplicates = {}
 
@@ -34,7 +37,8 @@ function duplicates.new(options, context)
     { least = 0.5, most = 1 })
   return setmetatable({
     similarity = options.similarity, near = core.near.new(),
-    place = context.place, codes = {}, labels = {}, names = {},
+    place = context.place, codes = {}, bytes = {}, labels = {},
+    names = {},
     rows_of = {}, sizes = {},
     counts = { exact_duplicates = 0, near_duplicates = 0, exact_leaks = 0,
       near_leaks = 0, label_conflicts = 0 },
@@ -65,6 +69,14 @@ local function label_number(self, row)
   return number
 end
 
+-- Of the bytes that a row's text has: a number, so that no string is kept.
+local function hash_of(row)
+  local pair = row.text_pair
+  local text = trimmed(row.text or "")
+  local hex = core.sha256(pair and text .. "\0" .. trimmed(pair) or text)
+  return tonumber(hex:sub(1, 12), 16)
+end
+
 --- Takes a row.
 -- @tparam table row as `lunula.data.rows` has it, with `part`: "train",
 --   "validation" or "test"; its index is that of the row before and one more
@@ -73,6 +85,7 @@ function Duplicates:see(row)
   local part = PARTS[row.part]
   local id = self.near:add(row.text or "", part, row.text_pair)
   self.codes[id] = label_number(self, row) * PARTS_COUNT + part
+  self.bytes[id] = hash_of(row)
 end
 
 local function part_of(self, id) return self.codes[id] % PARTS_COUNT end
@@ -141,17 +154,54 @@ local function add_leak(self, found, id, first, size)
     "same text as " .. shown(self, other) .. among, suggestion)
 end
 
--- A row and the next one of its kind (part, and label where labels differ).
-local function add_duplicates(self, found, list)
-  for i = 2, #list do
-    count(self, "exact_duplicates")
-    found:add(self.place(list[i]), "exact_duplicate", "medium",
-      "same text as " .. shown(self, list[1]), "remove")
+-- By the hash of their bytes, the first and the second of rows.
+local function twins_of(self, list)
+  local first, second = {}, {}
+  for _, id in ipairs(list) do
+    local bytes = self.bytes[id]
+    if not first[bytes] then
+      first[bytes] = id
+    else
+      second[bytes] = second[bytes] or id
+    end
   end
-  if #list > 1 then
-    local among = #list > 2 and ("; %d rows have it"):format(#list) or ""
-    found:add(self.place(list[1]), "exact_duplicate", "medium",
-      "same text as " .. shown(self, list[2]) .. among, "keep")
+  return first, second
+end
+
+local function add_exact(self, found, list, i, twin)
+  local more = ""
+  if i == 1 and #list > 2 then
+    more = ("; %d rows have it"):format(#list)
+  elseif i > 1 and twin > list[i] then
+    more = "; same words as " .. shown(self, list[1])
+  end
+  count(self, "exact_duplicates")
+  found:add(self.place(list[i]), "exact_duplicate", "medium",
+    "same text as " .. shown(self, twin) .. more, i == 1 and "keep" or "remove")
+end
+
+local function add_same_words(self, found, list, i)
+  local among = i == 1 and #list > 2
+    and ("; %d rows have them"):format(#list) or ""
+  count(self, "near_duplicates")
+  found:add(self.place(list[i]), "near_duplicate", "medium",
+    "same words as " .. shown(self, list[i == 1 and 2 or 1]) .. among,
+    i == 1 and "keep" or "remove")
+end
+
+-- Rows of a kind (part, and label where labels differ): the first stays.
+local function add_duplicates(self, found, list)
+  if #list == 1 then return end
+  local first, second = twins_of(self, list)
+  for i, id in ipairs(list) do
+    local bytes = self.bytes[id]
+    local twin = second[bytes]
+    if twin and first[bytes] ~= id then twin = first[bytes] end
+    if twin then
+      add_exact(self, found, list, i, twin)
+    else
+      add_same_words(self, found, list, i)
+    end
   end
 end
 
@@ -271,7 +321,8 @@ local function count_groups(self)
 end
 
 --- Tells what there is, pair by pair.
--- Kinds: `exact_duplicate` (medium) and `near_duplicate` (low) inside a part,
+-- Kinds: `exact_duplicate` (medium) and `near_duplicate` (low, and medium where
+-- but case and punctuation differ) inside a part,
 -- `leak` between parts (high when equal, else medium, low where but numbers
 -- differ), `label_conflict` (high). Each side has a line; in a group each row
 -- names the first. Where but numbers differ, a person has to look: invoices are
