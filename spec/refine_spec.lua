@@ -255,6 +255,17 @@ describe("refine", function()
       assert.are.same({ "a.csv", "issues.csv" }, names_in(dir))
     end)
 
+  it("mends and masks a text of which both were accepted", function()
+    local line = "\n" .. path "a.csv" .. ",1,%s,low,,replace: %s,accept,,,"
+    file.write(path "a.csv", "text\ncafÃ© of Mr. Watson\n")
+    file.write(path "issues.csv", HEADER
+      .. line:format("encoding", "café of Mr. Watson")
+      .. line:format("personal_data", "cafÃ© of Mr. [NAME]") .. "\n")
+    local o = options "a.csv"
+    assert.are.equal(1, refine(path "a.csv", o).replaced)
+    assert.are.equal("text\ncafé of Mr. [NAME]\n", file.read(o.output))
+  end)
+
   it("names labels that no row had", function()
     local _, done = refined("a.csv", "text,label\na,x\nb,y\n", {
       { "a.csv", 1, "relabel: y", "accept" },

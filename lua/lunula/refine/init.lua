@@ -112,7 +112,7 @@ local function note(job, found, change, done)
 end
 
 local function refined(job, bytes, row, found)
-  local change = decide.row(found, job.issues)
+  local change = decide.row(found, row.text, job.issues)
   local new, done = apply(job, bytes, row, change)
   note(job, found, change, done)
   return new
