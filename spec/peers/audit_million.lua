@@ -70,6 +70,6 @@ local there = io.open(path)
 if there then there:close() else generate(path, rows) end
 
 timed("audit", rows, function()
-  print(data.audit(path, { output = path .. ".audit" }))
+  print((data.audit(path, { output = path .. ".audit" })))
 end)
 timed("reading", rows, function() for _ in data.rows(path) do end end)
