@@ -94,7 +94,7 @@ local function check_missing(missing, rows, name, partial)
       .. "such as %s: is it the column of the text?", name, #rows, first)
   elseif not partial then
     fail("compare: %s: no answer to %d of %d texts, the first of them %s; "
-      .. "partial judges the others alone", name, #missing, #rows, first)
+      .. "partial = true judges the others alone", name, #missing, #rows, first)
   end
 end
 
@@ -131,7 +131,7 @@ local function check_unknown(unknown, name, policy)
   local listed, n = counted(unknown)
   fail("compare: %s: %d answer%s no label, with %d value%s: %s; the first in "
     .. "%s. Map them to labels, say which means that it abstains, or count "
-    .. "them as wrong (unknown = wrong)", name, #unknown,
+    .. "them as wrong (unknown = 'wrong')", name, #unknown,
     #unknown == 1 and " is" or "s are", n, n == 1 and "" or "s", listed,
     place(unknown[1]))
 end
