@@ -28,8 +28,8 @@ describe("The FAQ example", function()
   end)
 
   it("answers its own when it was given none", function()
-    local said = run("-e", "arg[2] = 'spec/fixtures/embedder'",
-      "examples/faq.lua")
+    local said = run("-e", "arg = { [2] = 'spec/fixtures/embedder' } "
+      .. "dofile 'examples/faq.lua'")
     local _, questions = said:gsub("> ", "")
     assert.are.equal(4, questions)
   end)

@@ -36,7 +36,8 @@ local function packed(model)
   for _, threshold in ipairs(thresholds) do
     parts[#parts + 1] = ("%.17g"):format(threshold)
   end
-  for i, part in ipairs(parts) do parts[i] = ("%d:%s"):format(#part, part) end
+  -- not by %s, which ends at a zero byte in Lua 5.1
+  for i, part in ipairs(parts) do parts[i] = ("%d:"):format(#part) .. part end
   return table.concat(parts)
 end
 
