@@ -247,6 +247,7 @@ build = {
     ["lunula.compare.prompt"] = "lua/lunula/compare/prompt.lua",
     ["lunula.compare.reply"] = "lua/lunula/compare/reply.lua",
     ["lunula.confident"] = "lua/lunula/confident.lua",
+    ["lunula.contents"] = "lua/lunula/contents.lua",
     ["lunula.cross_predict"] = "lua/lunula/cross_predict.lua",
     ["lunula.counted"] = "lua/lunula/counted.lua",
     ["lunula.curve"] = "lua/lunula/curve.lua",

@@ -20,6 +20,7 @@
 -- byte in `.lunula-saved` stands for one that the new model has not.
 -- @module lunula.checkpoint
 
+local contents = require "lunula.contents"
 local core = require "lunula.core"
 local json = require "lunula.json"
 local options = require "lunula.options"
@@ -52,11 +53,7 @@ local function check(ok, why)
 end
 
 local function read_bytes(path)
-  local file = check(io.open(path, "rb"))
-  local bytes, why = file:read("*a")
-  file:close()
-  if not bytes then error(path .. ": " .. (why or "can't be read"), 0) end
-  return bytes
+  return check(contents(path))
 end
 
 -- {======== the end of a save ========

@@ -6,6 +6,7 @@
 -- @module lunula.audit.groups
 
 local check = require "lunula.check"
+local contents = require "lunula.contents"
 local json = require "lunula.json"
 local labels = require "lunula.labels"
 local names_of = require("lunula.options").names
@@ -62,10 +63,8 @@ local function add_terms(by_word, name, terms)
 end
 
 local function read_file(path)
-  local file, why = io.open(check.path(path, "groups"), "rb")
-  if not file then error("groups: " .. why, 0) end
-  local bytes = file:read "*a"
-  file:close()
+  local bytes, why = contents(check.path(path, "groups"))
+  if not bytes then error("groups: " .. why, 0) end
   return json.values(bytes, path)
 end
 

@@ -3,6 +3,7 @@
 -- nor the folder that it lies in.
 -- @module lunula.card.files
 
+local contents = require "lunula.contents"
 local core = require "lunula.core"
 local data = require "lunula.data"
 local json = require "lunula.json"
@@ -107,11 +108,8 @@ end
 -- @treturn table in which null is nil
 -- @raise when it can't be read, or is no object
 function files.document(path)
-  local file, why = io.open(path, "rb")
-  if not file then error(why, 0) end
-  local text = file:read "*a"
-  file:close()
-  if not text then error(path .. ": can't be read", 0) end
+  local text, why = contents(path)
+  if not text then error(why, 0) end
   local value = json.values(text, path)
   if type(value) ~= "table" or value[1] ~= nil then
     error(path .. ": expected a JSON object", 0)

@@ -11,6 +11,7 @@
 -- @module lunula.card
 
 local check = require "lunula.check"
+local contents = require "lunula.contents"
 local core = require "lunula.core"
 local data = require "lunula.card.data"
 local files = require "lunula.card.files"
@@ -236,17 +237,9 @@ local function check_options(given)
   return o
 end
 
-local function present(path)
-  local file = io.open(path, "rb")
-  if not file then return nil end
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
 -- What was written by hand into the card that is there.
 local function blocks_of(path, force)
-  local text = present(path)
+  local text = contents(path)
   if not text then return {} end
   if not force and not kept.is_ours(text) then
     error(path .. ": not written by lunula card; --force writes over it", 0)

@@ -5,6 +5,7 @@
 -- It holds names of files and not where they lie, and no text of them.
 -- @module lunula.card.record
 
+local contents = require "lunula.contents"
 local core = require "lunula.core"
 local files = require "lunula.card.files"
 local hub = require "lunula.hub"
@@ -82,10 +83,7 @@ end
 function record.copy(from, to)
   local path = from .. FILE
   if core.io.stat(path) ~= "file" then return os.remove(to .. FILE) end
-  local file = assert(io.open(path, "rb"))
-  local bytes = file:read "*a"
-  file:close()
-  core.io.write(to .. FILE, { bytes })
+  core.io.write(to .. FILE, { assert(contents(path)) })
 end
 
 --- Reads the record of a folder.

@@ -10,6 +10,7 @@
 -- Answers to several prompts may be in one file.
 -- @module lunula.compare.answers
 
+local contents = require "lunula.contents"
 local core = require "lunula.core"
 local json = require "lunula.json"
 
@@ -23,11 +24,8 @@ local function fail(message, ...)
 end
 
 local function text_of(path)
-  local file, why = io.open(path, "rb")
-  if not file then error(why, 0) end
-  local text = file:read "*a"
-  file:close()
-  return text or ""
+  local text, why = contents(path)
+  return text or error(why, 0)
 end
 
 local function is_answer(entry)

@@ -7,6 +7,7 @@
 
 local answers = require "lunula.compare.answers"
 local check = require "lunula.check"
+local contents = require "lunula.contents"
 local core = require "lunula.core"
 local counted = require "lunula.counted"
 local json = require "lunula.json"
@@ -73,11 +74,8 @@ local function key_of(given)
 end
 
 local function read_file(path)
-  local file, why = io.open(path, "rb")
-  if not file then error(why, 0) end
-  local text = file:read "*a"
-  file:close()
-  return text
+  local text, why = contents(path)
+  return text or error(why, 0)
 end
 
 local function check_prompt(o)

@@ -8,6 +8,7 @@
 -- @module lunula.hub.cache
 
 local checkpoint = require "lunula.checkpoint"
+local contents = require "lunula.contents"
 local files = require("lunula.core").io
 local json = require "lunula.json"
 local shell = require "lunula.shell"
@@ -52,11 +53,7 @@ end
 -- @string path
 -- @treturn ?string nil when it can't be read
 function cache.read(path)
-  local file = io.open(path, "rb")
-  if not file then return nil end
-  local bytes = file:read("*a")
-  file:close()
-  return bytes
+  return (contents(path))
 end
 
 --- Writes a file: whole, or not at all.

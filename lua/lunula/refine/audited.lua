@@ -3,6 +3,7 @@
 -- hashes of its files.
 -- @module lunula.refine.audited
 
+local contents = require "lunula.contents"
 local files = require("lunula.core").io
 local json = require "lunula.json"
 local sorted = require("lunula.options").names
@@ -23,10 +24,8 @@ end
 -- The SHA-256 of each file that the summary has one of, by its name.
 local function hashes_of(issues)
   local path = audited.summary_path(issues)
-  local file = io.open(path, "rb")
-  if not file then return {} end
-  local text = file:read "*a"
-  file:close()
+  local text = contents(path)
+  if not text then return {} end
   local summary, hashes = json.values(text, path), {}
   local list = type(summary) == "table" and summary.files
   if type(list) ~= "table" then fail("%s: no array 'files'", path) end

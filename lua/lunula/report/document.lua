@@ -2,6 +2,7 @@
 -- @module lunula.report.document
 
 local check = require "lunula.check"
+local contents = require "lunula.contents"
 local files = require("lunula.core").io
 local fields = require "lunula.report.fields"
 local json = require "lunula.json"
@@ -17,11 +18,9 @@ local function fail(path, why)
 end
 
 local function bytes_of(path)
-  local file, why = io.open(path, "rb")
-  if not file then error("report: " .. why, 0) end
-  local bytes = file:read "*a"
-  file:close()
-  return bytes or ""
+  local bytes, why = contents(path)
+  if not bytes then error("report: " .. why, 0) end
+  return bytes
 end
 
 local KINDS = { training = true, evaluation = true, comparison = true,
