@@ -277,6 +277,7 @@ build = {
     ["lunula.few_shot.logistic"] = "lua/lunula/few_shot/logistic.lua",
     ["lunula.few_shot.pairs"] = "lua/lunula/few_shot/pairs.lua",
     ["lunula.grad"] = "lua/lunula/grad.lua",
+    ["lunula.headed"] = "lua/lunula/headed.lua",
     ["lunula.hub"] = "lua/lunula/hub.lua",
     ["lunula.hub.assets"] = "lua/lunula/hub/assets.lua",
     ["lunula.hub.cache"] = "lua/lunula/hub/cache.lua",

@@ -6,6 +6,7 @@
 
 local core = require "lunula.core"
 local joined = require "lunula.data.joined"
+local headed = require "lunula.headed"
 local json = require "lunula.json"
 
 local log = {}
@@ -98,20 +99,9 @@ end
 -- @raise when it can't be read, or is no such log
 -- @usage local head, changes = log.read "refined.csv.log.jsonl"
 function log.read(path)
-  local file, why = io.open(path, "rb")
-  if not file then error(why, 0) end
-  local entries, head, n = {}, nil, 0
-  for line in file:lines() do
-    n = n + 1
-    if n == 1 then
-      head = checked_head(line, path)
-    else
-      entries[n - 1] = json.values(line, path .. ":" .. n)
-    end
-  end
-  file:close()
-  if not head then fail("%s: empty file", path) end
-  return head, entries
+  return headed(path, checked_head, function(line, _, where)
+    return json.values(line, where)
+  end)
 end
 
 return log

@@ -13,6 +13,7 @@ local counted = require "lunula.counted"
 local data = require "lunula.data"
 local files = require("lunula.core").io
 local joined = require "lunula.data.joined"
+local headed = require "lunula.headed"
 local json = require "lunula.json"
 local opt = require "lunula.options"
 
@@ -162,11 +163,11 @@ local function head_of(line, path)
   return head
 end
 
-local function entry_of(line, counts, where)
+local function entry_of(line, head, where)
   local entry = json.values(line, where)
   if type(entry) ~= "table" or type(entry.hash) ~= "string"
       or not entry.hash:find(HASH) or type(entry.text) ~= "string"
-      or counts[entry.part] == nil
+      or head.counts[entry.part] == nil
       or entry.nth ~= nil and type(entry.nth) ~= "number"
       or entry.gone ~= nil and entry.gone ~= true then
     fail("%s: expected hash, text and one of the parts", where)
@@ -202,19 +203,7 @@ end
 -- @raise with its line, when it is no such file, or rows of it are missing
 function file.read(path)
   check.path(path, "split.load: the file")
-  local from, why = io.open(path, "rb")
-  if not from then error(why, 0) end
-  local entries, head, n = {}, nil, 0
-  for line in from:lines() do
-    n = n + 1
-    if n == 1 then
-      head = head_of(line, path)
-    else
-      entries[n - 1] = entry_of(line, head.counts, path .. ":" .. n)
-    end
-  end
-  from:close()
-  if not head then fail("%s: empty file", path) end
+  local head, entries = headed(path, head_of, entry_of)
   check_counts(entries, head, false, path)
   check_counts(entries, head, true, path)
   return head, entries
